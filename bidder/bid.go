@@ -1,0 +1,209 @@
+package bidder
+
+import (
+	"time"
+
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/segments"
+)
+
+// bid answers the request that c.view holds: the stages in order. It leaves
+// the response in c.out, or says why there is none.
+func (b *Bidder) bid(c *bidContext) NoBidReason {
+	if r := b.accept(c); r != ReasonNone {
+		return r
+	}
+	b.describeRequest(c)
+	last := ReasonNoImp
+	for i := range c.view.Imps {
+		if c.expired() {
+			last = ReasonNoTime
+			break
+		}
+		if r := b.bidImp(c, i); r != ReasonNone {
+			last = r
+			c.exchange.counters.reasons[r].Add(1)
+		}
+	}
+	if len(c.bids) == 0 {
+		return last
+	}
+	if c.expired() {
+		b.letGo(c)
+		return ReasonNoTime
+	}
+	if r := b.respond(c); r != ReasonNone {
+		return r
+	}
+	b.record(c)
+	return ReasonNone
+}
+
+// accept checks what concerns the request as a whole.
+func (b *Bidder) accept(c *bidContext) NoBidReason {
+	v, x := &c.view, c.exchange
+	c.deadline = x.timeout
+	if v.TMax > 0 {
+		c.deadline = min(c.deadline, time.Duration(v.TMax)*time.Millisecond)
+	}
+	c.deadline -= x.network
+	switch {
+	case len(v.Imps) == 0:
+		return ReasonNoImp
+	case v.DOOH.Present:
+		return ReasonDOOH
+	case v.Truncated != 0:
+		return ReasonBlockListCut // a block list that was cut cannot be honoured
+	case c.expired():
+		return ReasonNoTime
+	case seatRefused(v.WSeat, v.BSeat, x.seat):
+		return ReasonSeat
+	}
+	c.at = v.At.Or(x.at)
+	if !c.pickCurrency() {
+		return ReasonCurrency
+	}
+	c.legal = x.mayProfile && mayProfile(v)
+	if c.legal {
+		c.user = userOf(x.Name, v)
+	}
+	return ReasonNone
+}
+
+func seatRefused(wseat, bseat []string, seat string) bool {
+	for _, s := range bseat {
+		if s == seat {
+			return true
+		}
+	}
+	if len(wseat) == 0 {
+		return false
+	}
+	for _, s := range wseat {
+		if s == seat {
+			return false
+		}
+	}
+	return true
+}
+
+// bidImp puts the best bid for one imp into c.bids, with its hold.
+func (b *Bidder) bidImp(c *bidContext, i int) NoBidReason {
+	imp := &c.view.Imps[i]
+	if imp.Multiplier != 0 && imp.Multiplier != 1_000_000 {
+		return ReasonMultiplier // one bid for many impressions comes with DOOH
+	}
+	if duplicateImp(c, i) {
+		return ReasonMalformed
+	}
+	last := ReasonMediaNotTaken
+	for media := events.MediaBanner; media <= events.MediaNative; media++ {
+		if !offered(imp, media) || !c.exchange.media[media] {
+			continue
+		}
+		r := b.bidMedia(c, i, media)
+		if r == ReasonNone {
+			return ReasonNone
+		}
+		last = r
+	}
+	return last
+}
+
+// bidMedia looks for the best campaign for one media type of an imp: all that
+// match, dearest first, until one passes.
+func (b *Bidder) bidMedia(c *bidContext, i int, media uint8) NoBidReason {
+	t := terms{c: c, imp: &c.view.Imps[i], index: i, media: media}
+	if r := t.open(); r != ReasonNone {
+		return r
+	}
+	b.describeImp(c, i, media)
+	b.value(c, c.state.Snapshot.Match(&c.facts, c.matcher))
+	if len(c.candidates) == 0 {
+		return ReasonNoCampaign
+	}
+	last := ReasonOutranked
+	for range len(c.candidates) {
+		best := c.takeBest()
+		out, r := b.offer(&t, best)
+		if r == ReasonNone {
+			c.bids = append(c.bids, out)
+			return ReasonNone
+		}
+		c.exchange.counters.filtered[r].Add(1)
+		b.campaignRefused(c.state, best.campaign, r)
+		last = r
+	}
+	return last
+}
+
+// offer turns a candidate into a bid with a hold, or says why not.
+func (b *Bidder) offer(t *terms, cand candidate) (bid, NoBidReason) {
+	out, r := t.filter(cand)
+	if r != ReasonNone {
+		return bid{}, r
+	}
+	if r := t.price(&out); r != ReasonNone {
+		return bid{}, r
+	}
+	if r := b.pace(t, &out); r != ReasonNone {
+		return bid{}, r
+	}
+	return out, ReasonNone
+}
+
+// duplicateImp tells whether an earlier imp has the same id: an answer could
+// not say which one it means.
+func duplicateImp(c *bidContext, i int) bool {
+	for j := range i {
+		if c.view.Imps[j].ID == c.view.Imps[i].ID {
+			return true
+		}
+	}
+	return c.view.Imps[i].ID == ""
+}
+
+// letGo returns the holds of bids that will not be sent.
+func (b *Bidder) letGo(c *bidContext) {
+	for i := range c.bids {
+		b.book.Release(c.bids[i].id)
+	}
+	c.bids = c.bids[:0]
+}
+
+// record passes the bids to the log, off the hot path.
+func (b *Bidder) record(c *bidContext) {
+	for i := range c.bids {
+		o := &c.bids[i]
+		camp := c.state.Snapshot.Campaigns[o.campaign]
+		imp := &c.view.Imps[o.imp]
+		c.event = events.Event{
+			EventID: events.EventID(o.id, events.TypeBid, 0), Type: events.TypeBid,
+			TimeMS: c.nowMS, BidMS: c.nowMS, Day: b.days.at(camp.Shop.Location, c.nowMS).text, BidID: o.id,
+			ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
+			Exchange: c.exchange.Name, Media: events.MediaName(o.media), User: o.user,
+			BidPrice: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency, Rate: o.rate,
+			Test: c.view.Test, Node: b.cfg.Node, RequestID: clip(c.view.ID, 64), ImpID: clip(imp.ID, 64),
+			Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
+		}
+		b.bidLog.Put(&c.event)
+	}
+	c.event = events.Event{} // it held views of the request
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// profile returns the user's profile at a shop, nil for a stranger.
+func (c *bidContext) profile(shop uint32) *segments.Profile {
+	for i := range c.facts.Profiles {
+		if c.facts.Profiles[i].Shop == shop {
+			return &c.facts.Profiles[i].Profile
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package bidder
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/events"
+	ekafka "github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/events/spool"
+	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/segments"
+)
+
+// Config of a bidder node.
+type Config struct {
+	// Node names this node in events; unique among the nodes.
+	Node string
+	// PublicURL is how exchanges and browsers reach this node or its load
+	// balancer, such as https://bid.example.com, without a final slash. Where
+	// an imp asks for https it is called by https whatever its own scheme.
+	PublicURL string
+	// Brokers of Kafka, host:port.
+	Brokers []string
+	// AssetDir holds uploaded videos and images, served under /assets/.
+	AssetDir string
+	// Seed makes bid ids and ties repeatable; zero means drawn at random.
+	Seed [32]byte
+	// MaxBody bounds a request body after inflation, in bytes; 0 means 1 MiB.
+	MaxBody int
+	// Profiles bounds the profile store.
+	Profiles segments.Config
+	// Book bounds the budget book.
+	Book pacing.Config
+	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
+	BidLogBytes int64
+}
+
+// Validate lists all that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Node == "" {
+		errs = append(errs, errors.New("bidder: Node is empty"))
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.HasSuffix(c.PublicURL, "/") {
+		errs = append(errs, fmt.Errorf("bidder: PublicURL %q must be like https://bid.example.com, without a final slash", c.PublicURL))
+	}
+	if len(c.Brokers) == 0 {
+		errs = append(errs, errors.New("bidder: no Kafka brokers"))
+	}
+	if c.MaxBody < 0 {
+		errs = append(errs, fmt.Errorf("bidder: MaxBody %d is negative", c.MaxBody))
+	}
+	return errors.Join(errs...)
+}
+
+// Deps are the parts that a bidder works with; their owner closes them.
+type Deps struct {
+	Clock     clock.Clock
+	Keys      *events.Keyring
+	Spool     *spool.Spool
+	Exchanges []*Exchange
+	Rates     *money.Rates
+	Log       *slog.Logger
+}
+
+// Bidder answers bid requests, takes notices and shop events.
+type Bidder struct {
+	cfg   Config
+	clock clock.Clock
+	keys  *events.Keyring
+	spool *spool.Spool
+	log   *slog.Logger
+
+	state     atomic.Pointer[State]
+	exchanges map[string]*Exchange
+	rates     *money.Rates
+
+	profiles   *segments.Store
+	book       *pacing.Book
+	frequency  *pacing.Frequency
+	bidLog     *ekafka.BidLog
+	days       dayCache
+	refusals   refusalCounts
+	rejections limiter
+	metrics    *metricSet
+	urls       struct{ plain, secure urlSet }
+
+	contexts sync.Pool
+	seedMu   sync.Mutex
+	seeder   *rand.ChaCha8
+
+	ready    [3]atomic.Bool // campaigns, profiles, settlements have caught up
+	draining atomic.Bool
+}
+
+// New returns a bidder that bids on nothing until Follow has read the log.
+func New(cfg Config, d Deps) (*Bidder, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = 1 << 20
+	}
+	if cfg.Seed == ([32]byte{}) {
+		_, _ = crand.Read(cfg.Seed[:]) // never fails, by its contract
+	}
+	b := &Bidder{
+		cfg: cfg, clock: d.Clock, keys: d.Keys, spool: d.Spool, log: d.Log,
+		exchanges: make(map[string]*Exchange), rates: d.Rates,
+		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0),
+		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
+		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100},
+	}
+	store, err := segments.NewStore(cfg.Profiles)
+	if err != nil {
+		return nil, fmt.Errorf("profile store: %w", err)
+	}
+	b.profiles = store
+	if b.rates == nil {
+		b.rates = &money.Rates{Base: usd}
+	}
+	for _, x := range d.Exchanges {
+		if b.exchanges[x.Name] != nil {
+			return nil, fmt.Errorf("two exchanges are named %q", x.Name)
+		}
+		b.exchanges[x.Name] = x
+	}
+	b.urls.plain = newURLSet(cfg.PublicURL)
+	b.urls.secure = newURLSet("https" + cfg.PublicURL[strings.IndexByte(cfg.PublicURL, ':'):])
+	b.contexts.New = func() any { return newContext(b.nextSeed()) }
+	b.metrics = newMetrics(b)
+	b.Publish(campaigns.Input{})
+	return b, nil
+}
+
+func (b *Bidder) nextSeed() (seed [32]byte) {
+	b.seedMu.Lock()
+	defer b.seedMu.Unlock()
+	_, _ = b.seeder.Read(seed[:])
+	return seed
+}
+
+func (b *Bidder) nonce() uint64 {
+	b.seedMu.Lock()
+	defer b.seedMu.Unlock()
+	return b.seeder.Uint64()
+}
+
+func (b *Bidder) randomID() (id events.ID) {
+	binary.LittleEndian.PutUint64(id[:8], b.nonce())
+	binary.LittleEndian.PutUint64(id[8:], b.nonce())
+	return id
+}
+
+// Ready tells whether everything in the log at the start has been read, and
+// names what has not.
+func (b *Bidder) Ready() (bool, string) {
+	for i, what := range [...]string{"campaigns", "profiles", "settlements"} {
+		if !b.ready[i].Load() {
+			return false, what + " are still being read from Kafka"
+		}
+	}
+	if b.draining.Load() {
+		return false, "draining"
+	}
+	return true, ""
+}
+
+// Drain makes /readyz say no, so that a load balancer sends nobody new.
+func (b *Bidder) Drain() { b.draining.Store(true) }
+
+// RunBidLog ships bids to Kafka until ctx ends.
+func (b *Bidder) RunBidLog(ctx context.Context, w *kafka.Writer) { b.bidLog.Run(ctx, w) }
+
+// Book is the node's budget book, for the live summary and tests.
+func (b *Bidder) Book() *pacing.Book { return b.book }
+
+// Profiles is the profile store, for tests and tools.
+func (b *Bidder) Profiles() *segments.Store { return b.profiles }

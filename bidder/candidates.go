@@ -1,0 +1,171 @@
+package bidder
+
+import (
+	"github.com/grosz/grosz/bidder/openrtb"
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments"
+)
+
+// describeRequest fills the facts that all imps of the request share.
+func (b *Bidder) describeRequest(c *bidContext) {
+	v, f := &c.view, &c.facts
+	f.NowMS, f.Exchange = c.nowMS, c.exchange.Name
+	switch {
+	case v.App.Present && !v.Site.Present:
+		f.Inventory, f.Domain, f.Bundle = "app", v.App.Domain, v.App.Bundle
+		describePage(f, v.App.Cat, v.App.SectionCat, v.App.PageCat, v.App.Keywords, v.App.KwArray, &v.App.Content)
+	case v.Site.Present:
+		f.Inventory, f.Domain, f.URL, f.Search = "site", v.Site.Domain, v.Site.Page, v.Site.Search
+		describePage(f, v.Site.Cat, v.Site.SectionCat, v.Site.PageCat, v.Site.Keywords, v.Site.KwArray, &v.Site.Content)
+		f.AddText(v.Site.Search)
+	}
+	geo := &v.Device.Geo
+	if !geo.Present {
+		geo = &v.User.Geo
+	}
+	f.Country, f.Region, f.City = geo.Country, geo.Region, geo.City
+	f.Device, f.OS = campaigns.DeviceClass(v.Device.DeviceType), v.Device.OS
+	if f.OS == "" {
+		f.OS = v.Device.SUA.Platform.Brand
+	}
+	if f.Language = v.Device.Language; f.Language == "" {
+		f.Language = v.Device.LangB
+	}
+	if !c.legal {
+		return // nothing of the person: neither profile nor what others say of them
+	}
+	f.AddKeywords(v.User.Keywords)
+	for _, k := range v.User.KwArray {
+		f.AddKeyword(k)
+	}
+	for i := range v.User.Data {
+		for j := range v.User.Data[i].Segments {
+			f.AddText(v.User.Data[i].Segments[j].Name)
+		}
+	}
+	if !c.user.IsZero() {
+		f.Profiles = b.profiles.Lookup(c.user, f.Profiles)
+	}
+}
+
+func describePage(f *campaigns.Facts, cat, section, page []string, keywords string, kw []string, content *openrtb.Content) {
+	for _, list := range [...][]string{cat, section, page, content.Cat} {
+		for _, s := range list {
+			f.AddCategory(s)
+		}
+	}
+	f.AddKeywords(keywords)
+	for _, k := range kw {
+		f.AddKeyword(k)
+	}
+	f.AddKeywords(content.Keywords)
+	for _, k := range content.KwArray {
+		f.AddKeyword(k)
+	}
+	f.AddText(content.Title)
+}
+
+// describeImp fills the facts of one imp and media type.
+func (b *Bidder) describeImp(c *bidContext, i int, media uint8) {
+	imp, f := &c.view.Imps[i], &c.facts
+	f.Media = events.MediaName(media)
+	f.Position = ""
+	switch media {
+	case events.MediaBanner:
+		f.Position = campaigns.PositionName(imp.Banner.Pos.Or(0))
+	case events.MediaVideo:
+		f.Position = campaigns.PositionName(imp.Video.Pos.Or(0))
+	}
+	f.Deals = f.Deals[:0]
+	for d := range imp.PMP.Deals {
+		f.AddDeal(imp.PMP.Deals[d].ID)
+	}
+}
+
+func offered(imp *openrtb.Imp, media uint8) bool {
+	switch media {
+	case events.MediaBanner:
+		return imp.Banner.Present
+	case events.MediaVideo:
+		return imp.Video.Present
+	case events.MediaNative:
+		return imp.Native.Present
+	}
+	return false
+}
+
+// mayProfile tells whether a profile may be looked up and an identifier kept.
+// Where the GDPR applies the answer is no until the consent string is read
+// (see docs/decisions.md): contextual bidding only.
+func mayProfile(v *openrtb.Request) bool {
+	switch {
+	case v.Regs.COPPA == openrtb.Yes, v.Regs.GDPR == openrtb.Yes, v.Regs.GPC == openrtb.Yes:
+		return false
+	case v.Device.Lmt == openrtb.Yes, v.Device.DNT == openrtb.Yes:
+		return false
+	case len(v.Regs.GPPSID) > 0 && !notApplicable(v.Regs.GPPSID):
+		return false
+	}
+	// US Privacy: version, notice, opt-out of sale, LSPA.
+	usp := v.Regs.USPrivacy
+	return len(usp) < 3 || (usp[2] != 'Y' && usp[2] != 'y')
+}
+
+// notApplicable tells whether the GPP section list says that none applies.
+func notApplicable(sid []int32) bool { return len(sid) == 1 && sid[0] == -1 }
+
+// userOf finds the DSP-wide id: the id synced with the exchange, else the
+// device's advertising id.
+func userOf(exchange string, v *openrtb.Request) segments.UserKey {
+	if v.User.BuyerUID != "" {
+		return segments.UserFromExchange(exchange, v.User.BuyerUID)
+	}
+	return segments.UserFromIFA(v.Device.IFA)
+}
+
+// usd is what a request without cur asks for (§ 3.2.1).
+var usd = money.MustCurrency("USD")
+
+// pickCurrency chooses the bid's currency: one that the request lists, and
+// the exchange takes, in the exchange's order of preference if it has one.
+// Which shops have a rate for it shows when their campaigns are priced.
+func (c *bidContext) pickCurrency() bool {
+	x := c.exchange
+	if len(c.view.Cur) == 0 {
+		c.currency = usd
+		return len(x.currencies) == 0 || hasCurrency(x.currencies, usd)
+	}
+	if len(x.currencies) > 0 {
+		for _, want := range x.currencies {
+			for _, s := range c.view.Cur {
+				if cur, err := money.ParseCurrency(s); err == nil && cur == want {
+					c.currency = cur
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, s := range c.view.Cur {
+		cur, err := money.ParseCurrency(s)
+		if err != nil {
+			continue
+		}
+		if _, ok := c.state.Rates.Rate(cur, c.state.Rates.Base); ok {
+			c.currency = cur
+			return true
+		}
+	}
+	return false
+}
+
+func hasCurrency(list []money.Currency, c money.Currency) bool {
+	for _, x := range list {
+		if x == c {
+			return true
+		}
+	}
+	return false
+}

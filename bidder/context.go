@@ -1,0 +1,140 @@
+package bidder
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/grosz/grosz/bidder/openrtb"
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments"
+)
+
+// bidContext is everything one request needs, reused from request to request.
+// It belongs to one goroutine at a time.
+type bidContext struct {
+	view    openrtb.Request
+	native  openrtb.NativeRequest
+	facts   campaigns.Facts
+	matcher *campaigns.Matcher
+	rng     *rand.ChaCha8
+
+	state    *State
+	exchange *Exchange
+	start    time.Time
+	deadline time.Duration // since start
+	nowMS    int64
+	at       int32
+	currency money.Currency
+	rates    rateCache
+	user     segments.UserKey // zero: nobody we may know
+	legal    bool             // a profile may be looked up and an identifier kept
+
+	candidates []candidate
+	bids       []bid
+	ads        ad // scratch for rendering
+
+	out      []byte // the response
+	adm      []byte // one ad's markup, before it is escaped into out
+	token    []byte
+	urls     []byte
+	inflated []byte // a gzip body, unpacked
+	event    events.Event
+}
+
+// candidate is a campaign that matches an imp, with its price.
+type candidate struct {
+	campaign int32 // dense index in the snapshot
+	cpm      money.CPM
+	tie      uint64
+}
+
+// bid is a candidate that goes out.
+type bid struct {
+	imp      int
+	campaign int32
+	creative *campaigns.Creative
+	media    uint8
+	w, h     int
+	id       events.ID
+	price    money.CPM // in the context's currency
+	rate     money.Rate
+	hold     money.Nano
+	fee      int64
+	user     uint64
+	deal     *openrtb.Deal
+	vast     creatives.VASTVersion
+}
+
+// rateCache remembers this request's rates by shop currency: there are few.
+type rateCache struct {
+	n    int
+	from [4]money.Currency
+	rate [4]money.Rate
+	back [4]money.Rate
+	ok   [4]bool
+}
+
+// of returns the rate from the shop's currency into the bid's and back.
+func (rc *rateCache) of(rates *money.Rates, shop, bidCur money.Currency) (to, back money.Rate, ok bool) {
+	for i := range rc.n {
+		if rc.from[i] == shop {
+			return rc.rate[i], rc.back[i], rc.ok[i]
+		}
+	}
+	to, ok = rates.Rate(shop, bidCur)
+	if ok {
+		back, ok = rates.Rate(bidCur, shop)
+	}
+	if rc.n < len(rc.from) {
+		i := rc.n
+		rc.from[i], rc.rate[i], rc.back[i], rc.ok[i] = shop, to, back, ok
+		rc.n++
+	}
+	return to, back, ok
+}
+
+// ad is the scratch memory of rendering.
+type ad struct {
+	banner, companion      creatives.Banner
+	native                 creatives.Native
+	vast                   creatives.VAST
+	links                  creatives.Links
+	choice                 creatives.ChooseInput
+	choices                []creatives.Choice
+	cart, viewed, bought   []creatives.Ref
+	found                  []*campaigns.Product
+	crid, serving, assetID []byte
+}
+
+func newContext(seed [32]byte) *bidContext {
+	return &bidContext{matcher: campaigns.NewMatcher(), rng: rand.NewChaCha8(seed)}
+}
+
+// reset forgets the request but keeps the memory.
+func (c *bidContext) reset() {
+	c.view.Reset()
+	c.facts.Reset()
+	c.state, c.exchange = nil, nil
+	c.user, c.legal = segments.UserKey{}, false
+	c.rates = rateCache{}
+	clear(c.bids)
+	c.candidates, c.bids = c.candidates[:0], c.bids[:0]
+	if cap(c.out) > 1<<20 {
+		c.out = nil
+	}
+	if cap(c.inflated) > 1<<20 {
+		c.inflated = nil
+	}
+}
+
+// newID draws a random bid id.
+func (c *bidContext) newID() (id events.ID) {
+	_, _ = c.rng.Read(id[:])
+	return id
+}
+
+// expired tells whether the answer would come too late.
+func (c *bidContext) expired() bool { return time.Since(c.start) > c.deadline }

@@ -1,0 +1,210 @@
+package bidder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/events/spool"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing"
+)
+
+// compileEvery gathers changes of campaigns that come close together into one
+// compilation; a change is live within a second.
+const compileEvery = 100 * time.Millisecond
+
+// Follow folds the log into memory until ctx ends: campaigns into the State,
+// shop events into profiles, settlements into the book.
+func (b *Bidder) Follow(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	compiler := &publisher{b: b, docs: campaigns.NewDocs(), compiler: campaigns.NewCompiler(), changed: make(chan struct{}, 1)}
+	g.Go(func() error { compiler.run(ctx); return nil })
+	g.Go(func() error { return b.follower(events.TopicCampaigns, compiler.record, compiler.caughtUp).Run(ctx) })
+	var shopDec events.Decoder
+	g.Go(func() error {
+		return b.follower(events.TopicShopEvents, func(m kafka.Message) error {
+			b.skipBad(m, events.TopicShopEvents, shopDec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
+				b.profiles.Apply(e)
+				return nil
+			}))
+			return nil
+		}, func() { b.ready[1].Store(true) }).Run(ctx)
+	})
+	var dec events.Decoder
+	g.Go(func() error {
+		// A budget's day is the shop's: its time zone must be known first.
+		if !b.waitReady(ctx, 0) {
+			return nil
+		}
+		return b.follower(events.TopicEvents, func(m kafka.Message) error {
+			b.skipBad(m, events.TopicEvents, dec.Events(m.Value, func(_ int, e *events.Event) error {
+				b.fold(e)
+				return nil
+			}))
+			return nil
+		}, func() { b.ready[2].Store(true) }).Run(ctx)
+	})
+	g.Go(func() error { b.housekeeping(ctx); return nil })
+	return g.Wait()
+}
+
+// waitReady waits until a part has caught up; false when ctx ended first.
+func (b *Bidder) waitReady(ctx context.Context, part int) bool {
+	for !b.ready[part].Load() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return true
+}
+
+func (b *Bidder) follower(topic string, handle func(kafka.Message) error, caughtUp func()) *kafka.Follower {
+	return &kafka.Follower{Brokers: b.cfg.Brokers, Topic: topic, Handle: handle, CaughtUp: caughtUp, Log: b.log}
+}
+
+// skipBad passes over a message that cannot be read: it must not stop the rest.
+func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
+	if err != nil {
+		b.log.Error("message skipped", "topic", topic, "partition", m.Partition, "offset", m.Offset, "err", err)
+	}
+}
+
+// fold applies a settlement from the log, of whichever node, to the book and
+// to the frequency counts.
+func (b *Bidder) fold(e *events.Event) {
+	if !e.Settles || e.Test {
+		return
+	}
+	day := b.days.at(b.location(e.ShopID), e.BidMS).number
+	first := b.book.Fold(pacing.Settlement{
+		BidID: e.BidID, Campaign: e.CampaignID, Amount: money.Add(e.ShopAmount, e.ShopFee), Day: day, BidMS: e.BidMS,
+	})
+	if first {
+		b.frequency.Add(e.User, e.CampaignID, e.TimeMS)
+	}
+}
+
+// publisher turns campaign records into States.
+type publisher struct {
+	b        *Bidder
+	docs     *campaigns.Docs
+	compiler *campaigns.Compiler
+	changed  chan struct{}
+	mu       sync.Mutex // of docs
+	live     bool       // everything that was in the topic has been read
+}
+
+func (p *publisher) record(m kafka.Message) error {
+	var rec campaigns.Record
+	err := json.Unmarshal(m.Value, &rec)
+	changed := false
+	if err == nil {
+		p.mu.Lock()
+		changed, err = p.docs.Apply(&rec)
+		p.mu.Unlock()
+	}
+	p.b.skipBad(m, events.TopicCampaigns, err)
+	if changed && p.live {
+		p.poke()
+	}
+	return nil
+}
+
+// caughtUp compiles for the first time: before, half a world would be live.
+func (p *publisher) caughtUp() {
+	p.live = true
+	p.poke()
+}
+
+func (p *publisher) poke() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (p *publisher) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.changed:
+		}
+		p.mu.Lock()
+		in := p.docs.Input()
+		p.mu.Unlock()
+		snap, problems := p.compiler.Compile(in)
+		for _, pr := range problems {
+			p.b.log.Warn("left out of the campaigns", "key", pr.Key, "err", pr.Err)
+		}
+		p.b.publish(snap)
+		p.b.ready[0].Store(true)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(compileEvery):
+		}
+	}
+}
+
+// Publish compiles in and makes it live, for tests and tools that have no
+// Kafka.
+func (b *Bidder) Publish(in campaigns.Input) []campaigns.Problem {
+	snap, problems := campaigns.Compile(in)
+	b.publish(snap)
+	return problems
+}
+
+func (b *Bidder) publish(snap *campaigns.Snapshot) {
+	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
+}
+
+// housekeeping lets expired holds, profiles and counts go, and records drops.
+func (b *Bidder) housekeeping(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for n := uint32(0); ; n++ {
+		select {
+		case <-ctx.Done():
+			b.recordDrops()
+			return
+		case <-tick.C:
+		}
+		now := b.clock.NowMS()
+		b.book.Sweep(now)
+		b.profiles.Sweep(now, 256)
+		if n%20 == 0 {
+			b.frequency.Expire(n/20, now-31*24*60*60*1000)
+		}
+		if n%200 == 0 {
+			b.recordDrops()
+		}
+	}
+}
+
+// recordDrops makes the counts of dropped bids durable, so that bids =
+// recorded + dropped.
+func (b *Bidder) recordDrops() {
+	now := b.clock.NowMS()
+	for _, d := range b.bidLog.TakeDrops() {
+		e := events.Event{
+			EventID: b.randomID(), Type: events.TypeDropped, TimeMS: now, BidMS: now,
+			Day: b.days.at(b.location(d.ShopID), now).text, ShopID: d.ShopID, CampaignID: d.CampaignID,
+			Count: d.Count, Reason: "bid_log_full", Node: b.cfg.Node,
+		}
+		rec := spool.Record{Topic: kafka.SpoolBids, Value: e.AppendJSON(nil)}
+		if err := b.spool.Append(rec); err != nil && !errors.Is(err, spool.ErrClosed) {
+			b.log.Error("count of dropped bids not recorded", "campaign", d.CampaignID, "count", d.Count, "err", err)
+		}
+	}
+}

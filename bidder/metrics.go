@@ -1,0 +1,109 @@
+package bidder
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	vm "github.com/VictoriaMetrics/metrics"
+
+	"github.com/grosz/grosz/events"
+)
+
+// metricSet holds the bidder's counters. Full names, declared once.
+type metricSet struct {
+	set             *vm.Set
+	shopEvents      *vm.Counter
+	shopEventErrors *vm.Counter
+	clicksLost      *vm.Counter
+	selfCheck       *vm.Counter
+	latency         *vm.Histogram
+	rejections      map[string]*vm.Counter
+	notices         map[events.Type]*vm.Counter
+}
+
+func newMetrics(b *Bidder) *metricSet {
+	s := vm.NewSet()
+	m := &metricSet{
+		set:             s,
+		shopEvents:      s.NewCounter(`grosz_shop_events_total`),
+		shopEventErrors: s.NewCounter(`grosz_shop_event_errors_total`),
+		clicksLost:      s.NewCounter(`grosz_clicks_lost_total`),
+		latency:         s.NewHistogram(`grosz_bid_request_seconds`),
+		rejections:      make(map[string]*vm.Counter),
+		notices:         make(map[events.Type]*vm.Counter),
+	}
+	for _, r := range []string{events.RejectForged, events.RejectExpired, events.RejectMalformed} {
+		m.rejections[r] = s.NewCounter(fmt.Sprintf(`grosz_notices_rejected_total{reason=%q}`, r))
+	}
+	for _, t := range []events.Type{events.TypeWin, events.TypeBilling, events.TypeLoss, events.TypeImpression, events.TypeClick} {
+		m.notices[t] = s.NewCounter(fmt.Sprintf(`grosz_notices_total{type=%q}`, t))
+	}
+	gauge := func(name string, f func() float64) { s.NewGauge(name, f) }
+	gauge(`grosz_holds`, func() float64 { return float64(b.book.Stats().Holds) })
+	gauge(`grosz_holds_max`, func() float64 { return float64(b.book.Stats().MaxHolds) })
+	gauge(`grosz_settled_remembered`, func() float64 { return float64(b.book.Stats().Settled) })
+	gauge(`grosz_settled_remembered_max`, func() float64 { return float64(b.book.Stats().MaxSettled) })
+	gauge(`grosz_holds_expired_total`, func() float64 { return float64(b.book.Stats().Expired) })
+	gauge(`grosz_settlements_late_total`, func() float64 { return float64(b.book.Stats().Late) })
+	gauge(`grosz_settlements_duplicate_total`, func() float64 { return float64(b.book.Stats().Duplicates) })
+	gauge(`grosz_spool_backlog_bytes`, func() float64 { return float64(b.spool.Stats().BacklogBytes) })
+	gauge(`grosz_spool_bytes`, func() float64 { return float64(b.spool.Stats().DirBytes) })
+	gauge(`grosz_spool_bytes_max`, func() float64 { return float64(b.spool.Stats().MaxBytes) })
+	gauge(`grosz_spool_records_total`, func() float64 { return float64(b.spool.Stats().Records) })
+	gauge(`grosz_spool_commits_total`, func() float64 { return float64(b.spool.Stats().Commits) })
+	gauge(`grosz_bid_log_bytes`, func() float64 { return float64(b.bidLog.Stats().Held) })
+	gauge(`grosz_bid_log_bytes_max`, func() float64 { return float64(b.bidLog.Stats().MaxBytes) })
+	gauge(`grosz_bids_recorded_total`, func() float64 { return float64(b.bidLog.Stats().Sent) })
+	gauge(`grosz_bids_dropped_total`, func() float64 { return float64(b.bidLog.Stats().Dropped) })
+	gauge(`grosz_profiles`, func() float64 { return float64(b.profiles.Stats().Profiles) })
+	gauge(`grosz_profiles_fullness`, func() float64 { return b.profiles.Stats().Fullness })
+	gauge(`grosz_frequency_pairs`, func() float64 { n, _, _ := b.frequency.Stats(); return float64(n) })
+	gauge(`grosz_frequency_pairs_max`, func() float64 { _, n, _ := b.frequency.Stats(); return float64(n) })
+	return m
+}
+
+func (m *metricSet) rejected(reason string) { m.rejections[reason].Inc() }
+
+func (b *Bidder) noticed(t events.Type) { b.metrics.notices[t].Inc() }
+
+// WriteMetrics writes everything in Prometheus' text format.
+func (b *Bidder) WriteMetrics(w io.Writer) {
+	b.metrics.set.WritePrometheus(w)
+	s := b.state.Load()
+	if s == nil {
+		return
+	}
+	for name, x := range s.Exchanges {
+		c := &x.counters
+		fmt.Fprintf(w, "grosz_bid_requests_total{exchange=%q} %d\n", name, c.requests.Load())
+		fmt.Fprintf(w, "grosz_bid_responses_total{exchange=%q} %d\n", name, c.bids.Load())
+		for r := range numReasons {
+			if n := c.reasons[r].Load(); n > 0 {
+				fmt.Fprintf(w, "grosz_no_bid_total{exchange=%q,reason=%q} %d\n", name, r, n)
+			}
+			if n := c.filtered[r].Load(); n > 0 {
+				fmt.Fprintf(w, "grosz_campaigns_refused_total{exchange=%q,reason=%q} %d\n", name, r, n)
+			}
+		}
+	}
+	b.refusals.write(w)
+}
+
+// slotCounter counts within one slot of time at a time.
+type slotCounter struct{ v atomic.Int64 }
+
+// add counts one in slot and returns how many that makes. Slots are told
+// apart by their low 32 bits; a count is bounded at 2^31.
+func (s *slotCounter) add(slot int64) int64 {
+	for {
+		old := s.v.Load()
+		next := slot<<32 | 1
+		if old>>32 == slot<<32>>32 {
+			next = old + 1
+		}
+		if s.v.CompareAndSwap(old, next) {
+			return next & (1<<32 - 1)
+		}
+	}
+}

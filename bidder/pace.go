@@ -1,0 +1,50 @@
+package bidder
+
+import (
+	"time"
+
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments"
+)
+
+// pace asks whether the bid may be spent, and holds its full price, fee
+// included, in the shop's currency.
+func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
+	c := t.c
+	camp := c.state.Snapshot.Campaigns[o.campaign]
+	if !c.user.IsZero() {
+		o.user = segments.Pseudonym(camp.Shop.Salt, c.user)
+	}
+	if cap := camp.Frequency; cap.Impressions > 0 {
+		window := int64(cap.Hours) * int64(time.Hour/time.Millisecond)
+		if o.user == 0 || b.frequency.Count(o.user, camp.ID, c.nowMS-window) >= cap.Impressions {
+			return ReasonFrequency // who is nobody cannot be counted
+		}
+	}
+	_, back, ok := c.rates.of(c.state.Rates, camp.Shop.Currency, c.currency)
+	if !ok {
+		return ReasonCurrency
+	}
+	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.FeeBPS
+	o.hold = gross(o.price.PerImpression(), back, o.fee)
+	if c.view.Test {
+		return ReasonNone // bid on, never billed: nothing to hold
+	}
+	ttl := c.exchange.hold
+	if exp := time.Duration(t.imp.Exp) * time.Second; exp > ttl {
+		ttl = min(exp, events.BillingLifetime)
+	}
+	today := b.days.at(camp.Shop.Location, c.nowMS)
+	if !b.book.Reserve(c.state.accounts[o.campaign], o.id, o.hold, today.number, c.nowMS+ttl.Milliseconds()) {
+		return ReasonBudget
+	}
+	return ReasonNone
+}
+
+// gross is what a media cost takes from the shop's budget: converted, with
+// the platform's fee.
+func gross(cost money.Nano, rate money.Rate, feeBPS int64) money.Nano {
+	net := cost.Convert(rate)
+	return money.Add(net, net.Fee(feeBPS))
+}

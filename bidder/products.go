@@ -1,0 +1,65 @@
+package bidder
+
+import (
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
+	"github.com/grosz/grosz/segments"
+)
+
+// chooseProducts fills c.ads.choices with what the ad of a bid shows: what
+// the user left in the cart or saw in this shop, what the page's words look
+// for, and what sells.
+func (c *bidContext) chooseProducts(o *bid, slots int) {
+	camp := c.state.Snapshot.Campaigns[o.campaign]
+	a := &c.ads
+	a.cart, a.viewed, a.bought = a.cart[:0], a.viewed[:0], a.bought[:0]
+	if p := c.profile(camp.ShopID); p != nil {
+		a.remember(p)
+	}
+	if len(a.cart)+len(a.viewed) == 0 && len(c.facts.Words) > 0 {
+		a.lookFor(camp.Shop.Catalogue, c.facts.Words, slots)
+	}
+	a.choice = creatives.ChooseInput{
+		Catalogue: camp.Shop.Catalogue, Cart: a.cart, Viewed: a.viewed, Purchased: a.bought,
+		Slots: slots, Seed: c.draw(),
+	}
+	a.choices = creatives.Choose(a.choices, &a.choice)
+}
+
+func (a *ad) remember(p *segments.Profile) {
+	for i, h := range p.Cart {
+		if h == 0 {
+			break
+		}
+		a.cart = append(a.cart, creatives.Ref{Hash: h, AtMS: int64(p.LastCart)*1000 + int64(i)})
+	}
+	for i, h := range p.Products {
+		if h == 0 {
+			break
+		}
+		a.viewed = append(a.viewed, creatives.Ref{Hash: h, AtMS: int64(p.ProductAt[i]) * 1000})
+	}
+	for _, h := range p.Purchased {
+		if h == 0 {
+			break
+		}
+		a.bought = append(a.bought, creatives.Ref{Hash: h})
+	}
+}
+
+// lookFor takes the products whose words the page or its search uses, best
+// first, as if they had been seen in that order.
+func (a *ad) lookFor(cat *campaigns.Catalogue, words []uint64, slots int) {
+	a.found = cat.Search(a.found[:0], words, 1, slots)
+	for i, p := range a.found {
+		a.viewed = append(a.viewed, creatives.Ref{Hash: segments.ProductHash(p.ID), AtMS: int64(len(a.found) - i)})
+	}
+}
+
+func brandOf(camp *campaigns.CompiledCampaign) creatives.Brand {
+	return creatives.Brand{Name: camp.Shop.Name, Domain: camp.Shop.Domain, LogoURL: camp.Shop.LogoURL}
+}
+
+func copyOf(camp *campaigns.CompiledCampaign, cr *campaigns.Creative) creatives.Copy {
+	return creatives.Copy{Title: cr.Title, Body: cr.Body, CTA: cr.CTA, ImageURL: cr.ImageURL, Lang: camp.Shop.Language}
+}

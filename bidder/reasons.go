@@ -1,0 +1,74 @@
+package bidder
+
+import "sync/atomic"
+
+// NoBidReason says why a request, an imp or a campaign was not bid on. The
+// bid path returns one of these, never an error.
+type NoBidReason uint8
+
+// The reasons. Where OpenRTB has a no-bid reason code (AdCOM list), NBR gives
+// it.
+const (
+	ReasonNone NoBidReason = iota
+	ReasonMalformed
+	ReasonNoTime
+	ReasonOverload
+	ReasonNotReady
+	ReasonNoImp
+	ReasonSeat
+	ReasonCurrency
+	ReasonDOOH
+	ReasonBlockListCut
+	ReasonMediaNotTaken
+	ReasonNoCampaign
+	ReasonFlight
+	ReasonNoCreative
+	ReasonSize
+	ReasonBannerType
+	ReasonMIME
+	ReasonDuration
+	ReasonProtocol
+	ReasonLinearity
+	ReasonBitrate
+	ReasonSkip
+	ReasonPod
+	ReasonDelivery
+	ReasonAttr
+	ReasonAdvertiser
+	ReasonCategory
+	ReasonApp
+	ReasonLanguage
+	ReasonNativeMalformed
+	ReasonNativeAsset
+	ReasonDealOnly
+	ReasonDSA
+	ReasonFloor
+	ReasonNoPrice
+	ReasonFrequency
+	ReasonBudget
+	ReasonOutranked
+	ReasonMultiplier
+	numReasons
+)
+
+var reasonNames = [numReasons]string{
+	"none", "malformed", "no_time", "overload", "not_ready", "no_imp", "seat", "currency", "dooh", "block_list_cut", "media_not_taken",
+	"no_campaign", "flight", "no_creative", "size", "banner_type", "mime", "duration", "protocol", "linearity", "bitrate",
+	"skip", "pod", "delivery", "attr", "advertiser_blocked", "category_blocked", "app_blocked", "language",
+	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "outranked", "multiplier",
+}
+
+// String is the reason's name in metrics, events and explanations.
+func (r NoBidReason) String() string {
+	if r < numReasons {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+// exchangeCounters are an exchange's running totals.
+type exchangeCounters struct {
+	requests, bids, noBids atomic.Uint64
+	reasons                [numReasons]atomic.Uint64 // of requests and imps
+	filtered               [numReasons]atomic.Uint64 // of campaigns that matched and were refused
+}

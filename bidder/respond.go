@@ -1,0 +1,303 @@
+package bidder
+
+import (
+	"encoding/hex"
+	"hash/fnv"
+	"strconv"
+
+	"github.com/grosz/grosz/bidder/openrtb"
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/money"
+)
+
+// urlSet is the beginnings of our URLs in one scheme.
+type urlSet struct{ base, win, bill, loss, impression, click, why string }
+
+func newURLSet(base string) urlSet {
+	return urlSet{
+		base: base, win: base + pathWin + "?t=", bill: base + pathBill + "?t=", loss: base + pathLoss + "?t=",
+		impression: base + pathImpression + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=",
+	}
+}
+
+// What follows the token in a URL; the exchange replaces the macros (§ 4.4).
+const (
+	priceMacro = "&p=${AUCTION_PRICE}"
+	lossMacros = "&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}"
+)
+
+// Markup types (§ 4.2.3, bid.mtype).
+var markupType = [...]int64{events.MediaBanner: 1, events.MediaVideo: 2, events.MediaNative: 4}
+
+// respond writes the bid response (§ 4.2) into c.out. A bid whose ad cannot
+// be written is let go; if none is left, c.out is empty.
+func (b *Bidder) respond(c *bidContext) NoBidReason {
+	w := append(c.out[:0], `{"id":`...)
+	w = openrtb.AppendString(w, c.view.ID)
+	w = append(w, `,"cur":"`...)
+	w = append(w, c.currency[:]...)
+	w = append(w, `","seatbid":[{`...)
+	if c.exchange.seat != "" {
+		w = append(append(append(w, `"seat":`...), quoted(nil, c.exchange.seat)...), ',')
+	}
+	w = append(w, `"bid":[`...)
+	n := 0
+	for i := range c.bids {
+		mark := len(w)
+		if n > 0 {
+			w = append(w, ',')
+		}
+		var ok bool
+		if w, ok = b.appendBid(w, c, &c.bids[i]); !ok {
+			w = w[:mark]
+			b.book.Release(c.bids[i].id)
+			continue
+		}
+		c.bids[n] = c.bids[i]
+		n++
+	}
+	c.bids = c.bids[:n]
+	c.out = append(w, "]}]}"...)
+	if n == 0 {
+		return ReasonNoCreative
+	}
+	return ReasonNone
+}
+
+func quoted(dst []byte, s string) []byte { return openrtb.AppendString(dst, s) }
+
+// appendBid writes one bid object; false when its ad could not be rendered.
+func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
+	camp := c.state.Snapshot.Campaigns[o.campaign]
+	imp := &c.view.Imps[o.imp]
+	urls := &b.urls.plain
+	if imp.Secure == openrtb.Yes {
+		urls = &b.urls.secure
+	}
+	c.token = b.keys.Append(c.token[:0], &events.Token{
+		BidID: o.id, BidMS: c.nowMS, Media: o.media, SettleOn: c.exchange.settle[o.media], Test: c.view.Test,
+		ImpIndex: uint8(o.imp), ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
+		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
+		Rate: o.rate, Hold: o.hold, FeeBPS: uint32(o.fee), User: o.user,
+	})
+	if !b.render(c, o, camp, urls) {
+		return w, false
+	}
+	w = append(w, `{"id":"`...)
+	w = hex.AppendEncode(w, o.id[:])
+	w = append(w, `","impid":`...)
+	w = quoted(w, imp.ID)
+	w = append(w, `,"price":`...)
+	w = money.AppendCPM(w, o.price)
+	w = appendNotice(w, `,"nurl":"`, b.urls.plain.win, c.token, priceMacro)
+	w = appendNotice(w, `,"burl":"`, b.urls.plain.bill, c.token, priceMacro)
+	w = appendNotice(w, `,"lurl":"`, b.urls.plain.loss, c.token, lossMacros)
+	w = append(w, `,"adm":`...)
+	w = quoted(w, view(c.adm))
+	w = append(w, `,"adomain":[`...)
+	w = quoted(w, camp.Shop.Domain)
+	w = append(w, `],"cid":"`...)
+	w = strconv.AppendUint(w, uint64(camp.ID), 10)
+	w = append(w, `","crid":"`...)
+	w = append(w, c.ads.crid...)
+	w = append(w, '"')
+	w = appendCategories(w, camp.Shop.Categories)
+	w = appendAttrs(w, o.creative.Attr)
+	if iurl, ok := c.sampleImage(camp, o, imp.Secure == openrtb.Yes); ok {
+		w = append(w, `,"iurl":`...)
+		w = quoted(w, iurl)
+	}
+	w = appendInt(w, `,"mtype":`, markupType[o.media])
+	if o.w > 0 && o.h > 0 {
+		w = appendInt(w, `,"w":`, int64(o.w))
+		w = appendInt(w, `,"h":`, int64(o.h))
+	}
+	if o.creative.Video != nil {
+		w = appendInt(w, `,"dur":`, (o.creative.Video.DurationMS+500)/1000)
+	}
+	if len(camp.Shop.Language) == 2 {
+		w = append(append(append(w, `,"language":"`...), camp.Shop.Language...), '"')
+	}
+	if o.deal != nil {
+		w = append(w, `,"dealid":`...)
+		w = quoted(w, o.deal.ID)
+	}
+	w = appendInt(w, `,"exp":`, int64(c.exchange.hold.Seconds()))
+	if c.view.Regs.DSA.Present {
+		w = appendDSA(w, camp.Shop.Name)
+	}
+	return append(w, '}'), true
+}
+
+func appendNotice(w []byte, key, url string, token []byte, macros string) []byte {
+	w = append(append(append(w, key...), url...), token...)
+	return append(append(w, macros...), '"')
+}
+
+func appendInt(w []byte, key string, v int64) []byte {
+	return strconv.AppendInt(append(w, key...), v, 10)
+}
+
+func appendCategories(w []byte, cats []string) []byte {
+	if len(cats) == 0 {
+		return w
+	}
+	w = append(w, `,"cat":[`...)
+	for i, s := range cats {
+		if i > 0 {
+			w = append(w, ',')
+		}
+		w = quoted(w, s)
+	}
+	return append(w, ']')
+}
+
+func appendAttrs(w []byte, attrs []int) []byte {
+	if len(attrs) == 0 {
+		return w
+	}
+	w = append(w, `,"attr":[`...)
+	for i, a := range attrs {
+		if i > 0 {
+			w = append(w, ',')
+		}
+		w = strconv.AppendInt(w, int64(a), 10)
+	}
+	return append(w, ']')
+}
+
+// appendDSA answers regs.ext.dsa: on whose behalf the ad is, and who paid.
+// adrender 1: we render the notice ourselves ('why this ad').
+func appendDSA(w []byte, shop string) []byte {
+	w = append(w, `,"ext":{"dsa":{"behalf":`...)
+	w = quoted(w, shop)
+	w = append(w, `,"paid":`...)
+	w = quoted(w, shop)
+	return append(w, `,"adrender":1}}`...)
+}
+
+// sampleImage is bid.iurl: a picture of the ad's content for review.
+func (c *bidContext) sampleImage(camp *campaigns.CompiledCampaign, o *bid, secure bool) (string, bool) {
+	for _, u := range [...]string{o.creative.ImageURL, camp.Shop.LogoURL} {
+		if len(u) > 8 && (u[:8] == "https://" || (!secure && u[:7] == "http://")) {
+			return u, true
+		}
+	}
+	return "", false
+}
+
+// creativeVersion changes with what a creative shows, and with nothing else:
+// exchanges approve creatives by their crid.
+func creativeVersion(cr *campaigns.Creative) int64 {
+	h := fnv.New32a()
+	for _, s := range []string{cr.Title, cr.Body, cr.CTA, cr.ImageURL, cr.Template} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	if cr.Video != nil {
+		h.Write([]byte(cr.Video.URL))
+	}
+	return int64(h.Sum32())
+}
+
+// render writes the ad into c.adm and its crid into c.ads.crid.
+func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet) bool {
+	a := &c.ads
+	c.links(urls, c.view.Imps[o.imp].Secure == openrtb.Yes)
+	tmpl := creatives.TemplateAuto
+	var ok bool
+	switch o.media {
+	case events.MediaBanner:
+		c.chooseProducts(o, creatives.Slots(o.w, o.h))
+		tmpl = creatives.Pick(wantedTemplate(o.creative), o.w, o.h, len(a.choices))
+		c.fillBanner(&a.banner, o, camp, o.w, o.h, tmpl)
+		c.adm, ok = creatives.AppendBanner(c.adm[:0], &a.banner), true
+	case events.MediaVideo:
+		ok = c.renderVideo(o, camp)
+	case events.MediaNative:
+		ok = c.renderNative(o)
+	}
+	a.crid = creatives.AppendCRID(a.crid[:0], camp.ShopID, o.creative.ID, c.state.versions[o.creative], tmpl, o.w, o.h)
+	return ok
+}
+
+// links makes the URLs that the ad calls, in c.urls.
+func (c *bidContext) links(urls *urlSet, secure bool) {
+	l := &c.ads.links
+	u := c.urls[:0]
+	cut := func(parts ...string) []byte {
+		start := len(u)
+		u = append(append(u, parts[0]...), c.token...)
+		for _, p := range parts[1:] {
+			u = append(u, p...)
+		}
+		return u[start:len(u):len(u)]
+	}
+	need := 4 * (len(urls.impression) + len(c.token) + len(priceMacro) + 8)
+	if cap(u) < need {
+		u = make([]byte, 0, 2*need)
+	}
+	*l = creatives.Links{
+		ImpURL: cut(urls.impression, priceMacro), ClickURL: cut(urls.click), WhyURL: cut(urls.why),
+		ClickMacro: c.exchange.clickMacro, AssetBase: urls.base, Secure: secure,
+	}
+	c.urls = u
+}
+
+func (c *bidContext) fillBanner(dst *creatives.Banner, o *bid, camp *campaigns.CompiledCampaign, w, h int, tmpl creatives.Template) {
+	*dst = creatives.Banner{
+		W: w, H: h, Template: tmpl, Links: &c.ads.links,
+		Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Products: c.ads.choices,
+	}
+}
+
+func (c *bidContext) renderVideo(o *bid, camp *campaigns.CompiledCampaign) bool {
+	a := &c.ads
+	v := &c.view.Imps[o.imp].Video
+	a.serving = hex.AppendEncode(a.serving[:0], o.id[:])
+	a.assetID = strconv.AppendUint(a.assetID[:0], uint64(o.creative.ID), 10)
+	c.chooseProducts(o, creatives.MaxProducts)
+	file := o.creative.Video
+	if v.Skip == openrtb.No && file.SkipAfterMS > 0 {
+		plain := *file // the player may not skip: the ad does not offer it
+		plain.SkipAfterMS = 0
+		file = &plain
+	}
+	a.vast = creatives.VAST{
+		Version: o.vast, AdID: a.assetID, ServingID: a.serving, CreativeID: a.assetID,
+		Links: &a.links, Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Video: file,
+	}
+	if len(a.choices) > 0 {
+		a.vast.Product = a.choices[0].Product
+	}
+	for i := range v.Companions {
+		k := &v.Companions[i]
+		w, h := int(k.W), int(k.H)
+		if w == 0 && len(k.Formats) > 0 {
+			w, h = int(k.Formats[0].W), int(k.Formats[0].H)
+		}
+		if w > 0 && h > 0 {
+			c.fillBanner(&a.companion, o, camp, w, h, creatives.TemplateAuto)
+			a.vast.Companion = &a.companion
+			break
+		}
+	}
+	var refused creatives.VASTRefusal
+	c.adm, refused = creatives.AppendVAST(c.adm[:0], &a.vast)
+	return refused == creatives.VASTRefusedNone
+}
+
+func (c *bidContext) renderNative(o *bid) bool {
+	imp := &c.view.Imps[o.imp]
+	if c.native.Parse(&imp.Native) != nil { // another imp's may have come between
+		return false
+	}
+	c.chooseProducts(o, 1)
+	c.describeNative(o)
+	c.ads.native.Links = &c.ads.links
+	var refused creatives.Refusal
+	c.adm, refused, _ = creatives.AppendNative(c.adm[:0], &c.ads.native)
+	return refused == creatives.RefusedNone
+}

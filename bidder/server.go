@@ -1,0 +1,240 @@
+package bidder
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/grosz/grosz/internal/tlsmux"
+)
+
+const pathBid = "/openrtb2/"
+
+// Server returns the HTTP server of the bidder's listener.
+func (b *Bidder) Server() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:                       b.handler(),
+		Name:                          "grosz",
+		NoDefaultServerHeader:         true,
+		NoDefaultDate:                 true,
+		NoDefaultContentType:          true,
+		DisableHeaderNamesNormalizing: false,
+		ReadTimeout:                   30 * time.Second,
+		WriteTimeout:                  10 * time.Second,
+		IdleTimeout:                   2 * time.Minute,
+		MaxRequestBodySize:            b.cfg.MaxBody,
+		ReadBufferSize:                16 << 10,
+		Concurrency:                   64 << 10,
+		CloseOnShutdown:               true,
+		ErrorHandler:                  badRequest,
+		Logger:                        quietLogger{},
+	}
+}
+
+// badRequest answers what is not HTTP, or too large, without a stack trace.
+func badRequest(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		ctx.Error("request headers are larger than 16 KiB", fasthttp.StatusRequestHeaderFieldsTooLarge)
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		ctx.Error("request body is too large", fasthttp.StatusRequestEntityTooLarge)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		ctx.Error("request timed out", fasthttp.StatusRequestTimeout)
+	default:
+		ctx.Error("not a valid HTTP request", fasthttp.StatusBadRequest)
+	}
+	ctx.SetConnectionClose()
+}
+
+// quietLogger drops fasthttp's lines about clients that hang up.
+type quietLogger struct{}
+
+func (quietLogger) Printf(string, ...any) {}
+
+// handler routes: bid requests first, they are the many.
+func (b *Bidder) handler() fasthttp.RequestHandler {
+	assets := b.assetHandler()
+	return func(ctx *fasthttp.RequestCtx) {
+		path := ctx.Path()
+		if len(path) > len(pathBid) && string(path[:len(pathBid)]) == pathBid {
+			b.bidRequest(ctx, path[len(pathBid):])
+			return
+		}
+		if typ, ok := noticeType(string(path)); ok {
+			b.notice(ctx, typ)
+			return
+		}
+		switch p := string(path); p {
+		case pathClick:
+			b.click(ctx)
+		case pathPixel:
+			b.pixelScript(ctx)
+		case pathPixelEvent:
+			b.pixelEvents(ctx)
+		case pathWhy:
+			b.why(ctx)
+		case "/healthz":
+			ctx.SetBodyString("ok\n")
+		case "/readyz":
+			b.readyz(ctx)
+		default:
+			b.other(ctx, p, assets)
+		}
+	}
+}
+
+func (b *Bidder) other(ctx *fasthttp.RequestCtx, path string, assets fasthttp.RequestHandler) {
+	if strings.HasPrefix(path, "/assets/") {
+		assets(ctx)
+		return
+	}
+	if id, ok := strings.CutPrefix(path, "/api/v1/shops/"); ok {
+		if id, ok := strings.CutSuffix(id, "/events"); ok {
+			shop := b.shopOf(id)
+			switch {
+			case !ctx.IsPost():
+				problem(ctx, fasthttp.StatusMethodNotAllowed, "shop events are sent by POST")
+			case shop == nil:
+				problem(ctx, fasthttp.StatusUnauthorized, "no such shop, or the key is not its own")
+			default:
+				b.shopEvents(ctx, shop)
+			}
+			return
+		}
+	}
+	ctx.Error("not found", fasthttp.StatusNotFound)
+}
+
+func (b *Bidder) readyz(ctx *fasthttp.RequestCtx) {
+	if ok, why := b.Ready(); !ok {
+		ctx.Error(why, fasthttp.StatusServiceUnavailable)
+		return
+	}
+	ctx.SetBodyString("ready\n")
+}
+
+// assetHandler serves uploaded files. fasthttp's FS cleans paths and refuses
+// to leave its root.
+func (b *Bidder) assetHandler() fasthttp.RequestHandler {
+	if b.cfg.AssetDir == "" {
+		return func(ctx *fasthttp.RequestCtx) { ctx.Error("not found", fasthttp.StatusNotFound) }
+	}
+	root, err := filepath.Abs(b.cfg.AssetDir)
+	if err != nil {
+		root = b.cfg.AssetDir
+	}
+	fs := &fasthttp.FS{Root: root, AcceptByteRange: true, PathRewrite: fasthttp.NewPathSlashesStripper(1)}
+	h := fs.NewRequestHandler()
+	return func(ctx *fasthttp.RequestCtx) {
+		h(ctx)
+		ctx.Response.Header.Set("Access-Control-Allow-Origin", "*")
+		ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	}
+}
+
+// bidRequest answers one bid request: 200 with bids, 204 without, 400 for
+// what is no bid request.
+func (b *Bidder) bidRequest(ctx *fasthttp.RequestCtx, name []byte) {
+	start := time.Now()
+	state := b.state.Load()
+	x := state.Exchanges[string(name)]
+	switch {
+	case x == nil:
+		ctx.Error("no such exchange", fasthttp.StatusNotFound)
+		return
+	case !ctx.IsPost():
+		ctx.Response.Header.Set("Allow", "POST")
+		ctx.Error("bid requests are sent by POST", fasthttp.StatusMethodNotAllowed)
+		return
+	}
+	x.counters.requests.Add(1)
+	c := b.contexts.Get().(*bidContext)
+	c.state, c.exchange, c.start, c.nowMS = state, x, start, b.clock.NowMS()
+	r := b.answer(ctx, c)
+	if r == ReasonNone {
+		x.counters.bids.Add(1)
+	} else {
+		x.counters.noBids.Add(1)
+		x.counters.reasons[r].Add(1)
+	}
+	c.reset()
+	b.contexts.Put(c)
+	b.metrics.latency.UpdateDuration(start)
+}
+
+func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
+	body, err := b.body(ctx, c)
+	if err == nil {
+		err = c.view.Parse(body)
+	}
+	if err != nil {
+		ctx.Error("not an OpenRTB bid request: "+err.Error(), fasthttp.StatusBadRequest)
+		return ReasonMalformed
+	}
+	if !b.ready[0].Load() || b.draining.Load() {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return ReasonNotReady
+	}
+	r := b.bid(c)
+	if r != ReasonNone {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		if len(ctx.Request.Header.Peek("X-Grosz-Debug")) > 0 {
+			ctx.Response.Header.Set("X-Grosz-Nobid", r.String())
+		}
+		return r
+	}
+	h := &ctx.Response.Header
+	h.SetContentType("application/json")
+	h.Set("X-Openrtb-Version", "2.6")
+	ctx.SetBody(c.out)
+	return ReasonNone
+}
+
+var errInflated = errors.New("inflated body is too large")
+
+var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// body returns the request's body, inflated if it came by gzip, within the
+// bound on its size.
+func (b *Bidder) body(ctx *fasthttp.RequestCtx, c *bidContext) ([]byte, error) {
+	raw := ctx.PostBody()
+	enc := ctx.Request.Header.ContentEncoding()
+	if len(enc) == 0 || string(enc) == "identity" {
+		return raw, nil
+	}
+	if string(enc) != "gzip" {
+		return nil, fmt.Errorf("content encoding %q is not taken, gzip is", enc)
+	}
+	z := gzipReaders.Get().(*gzip.Reader)
+	defer gzipReaders.Put(z)
+	if err := z.Reset(bytes.NewReader(raw)); err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	buf := bytes.NewBuffer(c.inflated[:0])
+	n, err := io.Copy(buf, io.LimitReader(z, int64(b.cfg.MaxBody)+1))
+	c.inflated = buf.Bytes()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("gzip: %w", err)
+	case n > int64(b.cfg.MaxBody):
+		return nil, errInflated
+	}
+	return c.inflated, nil
+}
+
+// isTLS tells whether the client came by https, also through a balancer that
+// says so.
+func isTLS(ctx *fasthttp.RequestCtx) bool {
+	return ctx.IsTLS() || tlsmux.IsTLS(ctx.Conn()) || string(ctx.Request.Header.Peek("X-Forwarded-Proto")) == "https"
+}

@@ -1,0 +1,82 @@
+package bidder
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing"
+)
+
+// State is all configuration that a bid reads, immutable once published.
+type State struct {
+	Snapshot  *campaigns.Snapshot
+	Exchanges map[string]*Exchange
+	Rates     *money.Rates
+	// accounts of the campaigns, by their dense index in Snapshot.
+	accounts []*pacing.Account
+	refusals []*[numReasons]atomic.Uint64
+	versions map[*campaigns.Creative]int64 // creativeVersion
+}
+
+// newState resolves what the hot path would otherwise look up.
+func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *money.Rates, book *pacing.Book, refusals *refusalCounts) *State {
+	n := len(snap.Campaigns)
+	s := &State{
+		Snapshot: snap, Exchanges: exchanges, Rates: rates,
+		accounts: make([]*pacing.Account, n), refusals: make([]*[numReasons]atomic.Uint64, n),
+		versions: make(map[*campaigns.Creative]int64, n),
+	}
+	for i, c := range snap.Campaigns {
+		a := book.Account(c.ID)
+		a.SetLimits(pacing.Limits{Total: c.Budget.Total, Day: c.Budget.Day})
+		s.accounts[i], s.refusals[i] = a, refusals.of(c.ID)
+		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {
+			for _, cr := range list {
+				s.versions[cr] = creativeVersion(cr)
+			}
+		}
+	}
+	return s
+}
+
+// day is one calendar day of a time zone.
+type day struct {
+	fromMS, toMS int64
+	number       int32  // days since the epoch, by the calendar
+	text         string // YYYY-MM-DD
+}
+
+func dayAt(loc *time.Location, ms int64) *day {
+	t := time.UnixMilli(ms).In(loc)
+	y, m, d := t.Date()
+	return &day{
+		fromMS: time.Date(y, m, d, 0, 0, 0, 0, loc).UnixMilli(),
+		toMS:   time.Date(y, m, d+1, 0, 0, 0, 0, loc).UnixMilli(),
+		number: int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60)),
+		text:   t.Format(time.DateOnly),
+	}
+}
+
+// dayCache knows each time zone's current day, so that the hot path does no
+// calendar arithmetic. Bounded by the number of time zones.
+type dayCache struct{ zones sync.Map } // *time.Location → *atomic.Pointer[day]
+
+// at returns the day of ms in loc.
+func (c *dayCache) at(loc *time.Location, ms int64) *day {
+	v, ok := c.zones.Load(loc)
+	if !ok {
+		v, _ = c.zones.LoadOrStore(loc, new(atomic.Pointer[day]))
+	}
+	p := v.(*atomic.Pointer[day])
+	if d := p.Load(); d != nil && ms >= d.fromMS && ms < d.toMS {
+		return d
+	}
+	d := dayAt(loc, ms)
+	if old := p.Load(); old == nil || old.fromMS < d.fromMS {
+		p.Store(d) // a late notice of yesterday does not push today out
+	}
+	return d
+}

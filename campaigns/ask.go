@@ -1,0 +1,195 @@
+package campaigns
+
+import (
+	"bytes"
+	"math/bits"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/grosz/grosz/segments"
+)
+
+// ask answers a predicate from the facts.
+func (m *Matcher) ask(p *pred) bool {
+	switch {
+	case p.kind == kindUser:
+		return p.user.Holds(m.profile(p.shop), m.f.NowMS)
+	case p.kind.isDense():
+		return p.bits.has(m.attr(p.attr))
+	case p.kind.isList():
+		for _, v := range m.values[p.kind] {
+			if p.set.has(v) {
+				return true
+			}
+		}
+		return false
+	}
+	return m.askText(p)
+}
+
+func (m *Matcher) askText(p *pred) bool {
+	f := m.f
+	switch p.kind {
+	case kindURLContains:
+		return containsFold(f.URL, p.text)
+	case kindURLPrefix:
+		return hasURLPrefix(f.URL, p.text)
+	case kindSearchContains:
+		if len(m.search) == 0 {
+			m.search = segments.AppendFolded(m.search, f.Search, 1024)
+		}
+		return strings.Contains(unsafe.String(unsafe.SliceData(m.search), len(m.search)), p.text)
+	}
+	if f.URL == "" {
+		return false
+	}
+	_, rest := splitURL(f.URL)
+	if p.kind == kindPathPrefix {
+		return strings.HasPrefix(pathOf(rest), p.text)
+	}
+	return containsFold(pathOf(rest), p.text)
+}
+
+// profile returns who the user is to a shop, or nil.
+func (m *Matcher) profile(shop uint32) *segments.Profile {
+	for i := range m.f.Profiles {
+		if m.f.Profiles[i].Shop == shop {
+			return &m.f.Profiles[i].Profile
+		}
+	}
+	return nil
+}
+
+// attr returns the request's value of an attribute; 0 is one that no
+// expression names.
+func (m *Matcher) attr(a attrID) uint32 {
+	if int(a) < fixedAttrs {
+		return m.attrs[a]
+	}
+	i := int(a-attrZoneOff) / 2
+	z := &m.zones[i]
+	if now := m.f.NowMS; z.zone != m.s.index.zones[i] || now < z.fromMS || now >= z.toMS {
+		z.set(m.s.index.zones[i], now)
+	}
+	if (a-attrZoneOff)%2 == 1 {
+		return z.weekday
+	}
+	return z.hour
+}
+
+func (z *zoneTime) set(zone *time.Location, nowMS int64) {
+	t := time.UnixMilli(nowMS).In(zone)
+	z.zone = zone
+	z.fromMS = nowMS - int64(t.Minute()*60+t.Second())*1000 - int64(t.Nanosecond())/1e6
+	z.toMS = z.fromMS + 3600_000
+	z.hour = uint32(t.Hour()) + 1
+	z.weekday = (uint32(t.Weekday())+6)%7 + 1
+}
+
+// readAttrs numbers the request's attributes.
+func (m *Matcher) readAttrs(d *dict) {
+	f := m.f
+	m.sig = 0
+	for a, s := range [fixedAttrs]string{ // in the order of the kinds
+		f.Exchange, f.Media, f.Inventory, f.Device, f.OS, f.Country, f.Language, f.Position,
+	} {
+		kind := predKind(a) + kindExchange
+		m.attrs[a] = 0
+		if s != "" && d.has(kind) {
+			m.buf = appendNormal(m.buf[:0], kind, s)
+			m.attrs[a] = d.find(kind, m.buf)
+		}
+		m.sig |= sigBit(attrID(a), m.attrs[a])
+	}
+}
+
+// readValues numbers the request's values of the list kinds; those that no
+// expression names are left out.
+func (m *Matcher) readValues(d *dict) {
+	f := m.f
+	for kind := range m.values {
+		m.values[kind] = m.values[kind][:0]
+	}
+	for kind, s := range [kindHost + 1]string{
+		kindBundle: f.Bundle, kindSearch: f.Search, kindCity: f.City, kindRegion: f.Region,
+	} {
+		if s != "" {
+			m.add(d, predKind(kind), s)
+		}
+	}
+	if d.has(kindHost) && f.URL != "" {
+		host, _ := splitURL(f.URL)
+		m.add(d, kindHost, bareHost(strings.TrimSuffix(host, ".")))
+	}
+	if d.has(kindDomain) {
+		m.addDomain(d)
+	}
+	for _, c := range f.Categories {
+		m.add(d, kindCategory, c)
+		if i := strings.IndexByte(c, '-'); i > 0 {
+			m.add(d, kindCategory, c[:i])
+		}
+	}
+	for _, k := range f.Keywords {
+		m.add(d, kindKeyword, k)
+	}
+	for _, id := range f.Deals {
+		m.add(d, kindDeal, id)
+	}
+	if d.has(kindWord) {
+		for _, w := range f.Words {
+			if id := d.findWord(w); id != 0 {
+				m.values[kindWord] = append(m.values[kindWord], id)
+			}
+		}
+	}
+}
+
+func (m *Matcher) add(d *dict, kind predKind, s string) {
+	if !d.has(kind) {
+		return
+	}
+	m.buf = appendNormal(m.buf[:0], kind, s)
+	if len(m.buf) > 0 {
+		m.addValue(kind, d.find(kind, m.buf))
+	}
+}
+
+func (m *Matcher) addValue(kind predKind, id uint32) {
+	if id == 0 {
+		return
+	}
+	for _, v := range m.values[kind] {
+		if v == id {
+			return
+		}
+	}
+	m.values[kind] = append(m.values[kind], id)
+}
+
+// addDomain adds the domain and those above it.
+func (m *Matcher) addDomain(d *dict) {
+	domain := m.f.Domain
+	if domain == "" {
+		domain = m.f.URL
+	}
+	m.buf = appendNormal(m.buf[:0], kindDomain, domain)
+	const most = 12 // labels; no real name has more
+	for at, n := 0, 0; at < len(m.buf) && n < most; n++ {
+		m.addValue(kindDomain, d.find(kindDomain, m.buf[at:]))
+		i := bytes.IndexByte(m.buf[at:], '.')
+		if i < 0 {
+			return
+		}
+		at += i + 1
+	}
+}
+
+func ones(words []uint64) int {
+	n := 0
+	for _, w := range words {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}

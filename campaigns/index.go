@@ -1,0 +1,291 @@
+package campaigns
+
+import (
+	"slices"
+	"time"
+)
+
+// index finds the campaigns that a request may concern. Every campaign with a
+// cover is posted under its cover's predicates (a group each), which are
+// found by the values of the request or by the user's shops; the others are
+// in the open group. Groups that are large narrow their members by bitmaps
+// over the request's attributes; what remains runs the campaign's code.
+type index struct {
+	preds []pred
+	zones []*time.Location
+	dict  *dict
+
+	code    []instr
+	progs   []prog
+	sigs    []uint64
+	flights []flight
+
+	groups   []group
+	values   [kindHost + 1]postings // groups by the number of a value
+	shops    map[uint32]span        // groups of a shop's profile predicates
+	open     bitGroup
+	bitmaps  []bitGroup // of large groups
+	merged   []bitGroup // of values that many groups share
+	hasLists bool
+}
+
+// prog is where a campaign's code is: it accepts at dense when the attributes
+// were checked before, else at end.
+type prog struct{ from, dense, end uint32 }
+
+type flight struct{ start, end int64 }
+
+type span struct{ from, to uint32 }
+
+// group is the campaigns that have one predicate in their cover.
+type group struct {
+	pid     uint32
+	bitmap  int32 // in index.bitmaps, or -1
+	members []uint32
+}
+
+// postings lists groups by value number: groups[from[v]:from[v+1]]. Where
+// merge[v] > 0, merged[merge[v]-1] holds all their members instead.
+type postings struct {
+	from   []uint32
+	groups []uint32
+	merge  map[uint32]int32
+}
+
+const (
+	largeGroup  = 128     // members from which a group has bitmaps
+	largeValue  = 256     // members of a value's groups from which they are merged
+	mergeBudget = 1 << 22 // members in all merged groups
+)
+
+func (c *Compiler) buildIndex(s *Snapshot) {
+	x := &s.index
+	x.preds, x.zones, x.dict = c.preds[:len(c.preds):len(c.preds)], c.zones[:len(c.zones):len(c.zones)], c.dict
+	x.flatten(s.Campaigns)
+	groupOf := make([]int32, len(c.preds)) // number + 1
+	var open []uint32
+	for i, cc := range s.Campaigns {
+		if cc.expr.open {
+			open = append(open, uint32(i))
+		}
+		for _, pid := range cc.expr.cover {
+			if groupOf[pid] == 0 {
+				x.groups = append(x.groups, group{pid: pid, bitmap: -1})
+				groupOf[pid] = int32(len(x.groups))
+			}
+			g := &x.groups[groupOf[pid]-1]
+			g.members = append(g.members, uint32(i))
+		}
+	}
+	x.open = newBitGroup(s.Campaigns, open)
+	x.sortGroups()
+	for i := range x.groups {
+		if g := &x.groups[i]; len(g.members) >= largeGroup {
+			g.bitmap = int32(len(x.bitmaps))
+			x.bitmaps = append(x.bitmaps, newBitGroup(s.Campaigns, g.members))
+		}
+	}
+	x.post()
+	x.mergeValues(s.Campaigns)
+}
+
+// flatten lays out by campaign what the hot path reads.
+func (x *index) flatten(all []*CompiledCampaign) {
+	n := 0
+	for _, cc := range all {
+		n += len(cc.expr.code)
+	}
+	x.code = make([]instr, 0, n)
+	x.progs, x.sigs, x.flights = make([]prog, len(all)), make([]uint64, len(all)), make([]flight, len(all))
+	for i, cc := range all {
+		e, from := cc.expr, uint32(len(x.code))
+		x.code = append(x.code, e.code...)
+		x.progs[i] = prog{from, uint32(e.dense), uint32(len(e.code))}
+		x.sigs[i] = e.sig
+		x.flights[i] = flight{cc.StartMS, cc.EndMS}
+	}
+}
+
+// sortGroups puts the groups of each shop beside each other.
+func (x *index) sortGroups() {
+	slices.SortStableFunc(x.groups, func(a, b group) int {
+		return int(int64(x.preds[a.pid].shop) - int64(x.preds[b.pid].shop))
+	})
+	x.shops = map[uint32]span{}
+	for i := range x.groups {
+		p := &x.preds[x.groups[i].pid]
+		if p.kind != kindUser {
+			continue
+		}
+		sp, ok := x.shops[p.shop]
+		if !ok {
+			sp.from = uint32(i)
+		}
+		sp.to = uint32(i + 1)
+		x.shops[p.shop] = sp
+	}
+}
+
+// post lists the groups under the values of their predicates.
+func (x *index) post() {
+	var most [kindHost + 1]uint32
+	x.eachValue(func(kind predKind, v, _ uint32) { most[kind] = max(most[kind], v) })
+	for kind := range x.values {
+		if most[kind] > 0 {
+			x.values[kind].from = make([]uint32, most[kind]+2)
+			x.hasLists = true
+		}
+	}
+	x.eachValue(func(kind predKind, v, _ uint32) { x.values[kind].from[v+1]++ })
+	for kind := range x.values {
+		p := &x.values[kind]
+		for i := 1; i < len(p.from); i++ {
+			p.from[i] += p.from[i-1]
+		}
+		if n := len(p.from); n > 0 {
+			p.groups = make([]uint32, p.from[n-1])
+		}
+	}
+	var next [kindHost + 1][]uint32
+	for kind := range next {
+		next[kind] = slices.Clone(x.values[kind].from)
+	}
+	x.eachValue(func(kind predKind, v, g uint32) {
+		x.values[kind].groups[next[kind][v]] = g
+		next[kind][v]++
+	})
+}
+
+// eachValue calls f for every value by which a group is found.
+func (x *index) eachValue(f func(kind predKind, v, group uint32)) {
+	for i := range x.groups {
+		p := &x.preds[x.groups[i].pid]
+		kind := p.kind
+		if kind == kindURLPrefix {
+			kind = kindHost
+		}
+		if !kind.isList() {
+			continue
+		}
+		for _, v := range p.set.sorted {
+			f(kind, v, uint32(i))
+		}
+	}
+}
+
+// mergeValues makes one group of all that hang on a value where they are many.
+func (x *index) mergeValues(all []*CompiledCampaign) {
+	budget := mergeBudget
+	for kind := range x.values {
+		p := &x.values[kind]
+		for v := 1; v+1 < len(p.from); v++ {
+			groups := p.groups[p.from[v]:p.from[v+1]]
+			n := 0
+			for _, g := range groups {
+				n += len(x.groups[g].members)
+			}
+			if len(groups) < 8 || n < largeValue || n > budget {
+				continue
+			}
+			budget -= n
+			members := make([]uint32, 0, n)
+			for _, g := range groups {
+				members = append(members, x.groups[g].members...)
+			}
+			slices.Sort(members)
+			if p.merge == nil {
+				p.merge = map[uint32]int32{}
+			}
+			x.merged = append(x.merged, newBitGroup(all, slices.Compact(members)))
+			p.merge[uint32(v)] = int32(len(x.merged))
+		}
+	}
+}
+
+// bitGroup narrows many campaigns by the request's attributes: bit m of an
+// attribute's row for a value tells whether member m accepts that value.
+type bitGroup struct {
+	members []uint32
+	words   int
+	attrs   []bitAttr
+}
+
+type bitAttr struct {
+	attr  attrID
+	rowOf []uint16 // by value; row 0 is for values that no member names
+	rows  []uint64 // words each
+}
+
+func newBitGroup(all []*CompiledCampaign, members []uint32) bitGroup {
+	b := bitGroup{members: members, words: (len(members) + 63) / 64}
+	used := map[attrID]bitset{}
+	for _, m := range members {
+		for _, a := range all[m].expr.accepts {
+			u := used[a.attr]
+			a.bits.each(func(v uint32) { u = u.with(v) })
+			used[a.attr] = u
+		}
+	}
+	for attr, values := range used {
+		b.attrs = append(b.attrs, b.newAttr(all, attr, values))
+	}
+	// The attribute that refuses most goes first.
+	slices.SortFunc(b.attrs, func(x, y bitAttr) int {
+		if d := ones(x.rows)*len(y.rows) - ones(y.rows)*len(x.rows); d != 0 {
+			return d
+		}
+		return int(x.attr) - int(y.attr)
+	})
+	return b
+}
+
+func (b *bitGroup) newAttr(all []*CompiledCampaign, attr attrID, values bitset) bitAttr {
+	a := bitAttr{attr: attr, rowOf: make([]uint16, 64*len(values))}
+	rows := 1
+	values.each(func(v uint32) {
+		a.rowOf[v] = uint16(rows)
+		rows++
+	})
+	a.rows = make([]uint64, rows*b.words)
+	find := func(m uint32) *accept {
+		list := all[m].expr.accepts
+		for i := range list {
+			if list[i].attr == attr {
+				return &list[i]
+			}
+		}
+		return nil
+	}
+	for i, m := range b.members {
+		if acc := find(m); acc == nil || acc.co {
+			a.rows[i>>6] |= 1 << (i & 63)
+		}
+	}
+	for r := 1; r < rows; r++ {
+		copy(a.rows[r*b.words:(r+1)*b.words], a.rows[:b.words])
+	}
+	for i, m := range b.members {
+		acc := find(m)
+		if acc == nil {
+			continue
+		}
+		acc.bits.each(func(v uint32) {
+			w := &a.rows[int(a.rowOf[v])*b.words+i>>6]
+			if acc.co {
+				*w &^= 1 << (i & 63)
+			} else {
+				*w |= 1 << (i & 63)
+			}
+		})
+	}
+	return a
+}
+
+// row returns the members that accept a value.
+func (a *bitAttr) row(v uint32, words int) []uint64 {
+	r := 0
+	if int(v) < len(a.rowOf) {
+		r = int(a.rowOf[v])
+	}
+	return a.rows[r*words : (r+1)*words]
+}

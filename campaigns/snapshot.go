@@ -1,0 +1,149 @@
+package campaigns
+
+import (
+	"time"
+
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments"
+)
+
+// Snapshot is everything that shops want at one moment, compiled for the hot
+// path. It never changes once made: publish it behind an atomic.Pointer, load
+// it once per bid, read it from any number of goroutines.
+type Snapshot struct {
+	// Version is the caller's, rising.
+	Version int64
+	// Campaigns is dense: Match answers with indices into it. An index is
+	// valid for this Snapshot only.
+	Campaigns []*CompiledCampaign
+
+	shops map[uint32]*CompiledShop
+	byID  map[uint32]int32
+	index index
+}
+
+// CompiledShop is a shop with what the hot path derives from it.
+type CompiledShop struct {
+	*Shop
+	Location *time.Location // of the shop's days and hours
+	Salt     segments.Salt  // for segments.Pseudonym
+	// Catalogue is never nil; a shop without a feed has an empty one.
+	Catalogue *Catalogue
+}
+
+// CompiledCampaign is an active campaign, checked and resolved. Prices are in
+// the shop's currency.
+type CompiledCampaign struct {
+	*Campaign
+	Shop *CompiledShop
+	// Creatives by media; every one of them passed the check.
+	Banners, Videos, Natives []*Creative
+
+	expr   *compiledExpr
+	boosts []compiledBoost
+}
+
+type compiledBoost struct {
+	bps  int64
+	expr *compiledExpr
+}
+
+// Shop returns the shop, or nil.
+func (s *Snapshot) Shop(id uint32) *CompiledShop { return s.shops[id] }
+
+// Shops returns how many shops there are.
+func (s *Snapshot) Shops() int { return len(s.shops) }
+
+// EachShop calls f for every shop, in no order.
+func (s *Snapshot) EachShop(f func(*CompiledShop)) {
+	for _, shop := range s.shops {
+		f(shop)
+	}
+}
+
+// Campaign returns the campaign of an id and its dense index, or nil: paused,
+// archived and broken campaigns are not in a Snapshot.
+func (s *Snapshot) Campaign(id uint32) (*CompiledCampaign, int32) {
+	i, ok := s.byID[id]
+	if !ok {
+		return nil, -1
+	}
+	return s.Campaigns[i], i
+}
+
+// InFlight tells whether the campaign may bid at nowMS by its start and end.
+func (c *CompiledCampaign) InFlight(nowMS int64) bool {
+	return nowMS >= c.StartMS && (c.EndMS == 0 || nowMS < c.EndMS)
+}
+
+// Banner returns the first banner creative that may take w × h (CSS pixels),
+// or nil.
+func (c *CompiledCampaign) Banner(w, h int) *Creative {
+	for _, b := range c.Banners {
+		if b.Takes(w, h) {
+			return b
+		}
+	}
+	return nil
+}
+
+// Takes tells whether a banner may be shown at w × h: in one of its sizes, or
+// in any standard size if it names none.
+func (c *Creative) Takes(w, h int) bool {
+	sizes := c.Sizes
+	if len(sizes) == 0 {
+		return standardSize(w, h)
+	}
+	for _, s := range sizes {
+		if s.W == w && s.H == h {
+			return true
+		}
+	}
+	return false
+}
+
+// StandardSizes are the banner sizes of a creative that names none.
+func StandardSizes() []Size {
+	return []Size{
+		{300, 250}, {300, 600}, {160, 600}, {728, 90}, {970, 250}, {320, 50}, {320, 100},
+		{336, 280}, {468, 60}, {120, 600}, {250, 250}, {200, 200},
+	}
+}
+
+func standardSize(w, h int) bool {
+	switch w {
+	case 300:
+		return h == 250 || h == 600
+	case 320:
+		return h == 50 || h == 100
+	case 160, 120:
+		return h == 600
+	case 728:
+		return h == 90
+	case 970:
+		return h == 250
+	case 336:
+		return h == 280
+	case 468:
+		return h == 60
+	case 250, 200:
+		return h == w
+	}
+	return false
+}
+
+// BidCPM is the campaign's price after the boosts that hold for the facts of
+// m's latest Match, at most MaxCPM, in the shop's currency.
+func (s *Snapshot) BidCPM(campaign int32, m *Matcher) money.CPM {
+	c := s.Campaigns[campaign]
+	p := c.Bid.CPM
+	for i := range c.boosts {
+		if m.holds(c.boosts[i].expr) {
+			p = p.Scale(c.boosts[i].bps)
+		}
+	}
+	if c.Bid.MaxCPM > 0 {
+		p = min(p, c.Bid.MaxCPM)
+	}
+	return p
+}

@@ -1,0 +1,200 @@
+package campaigns
+
+import "github.com/grosz/grosz/internal/money"
+
+// Kinds of campaign. The kind says which targeting a marketer starts from and
+// how results are grouped; the targeting expression decides who is bid on.
+const (
+	KindRemarketing = "remarketing" // people who visited, viewed, filled a cart
+	KindIntent      = "intent"      // people now looking for such products
+	KindInterest    = "interest"    // the context: URL, domain, category
+)
+
+// Statuses of a campaign. Only an active one bids.
+const (
+	StatusActive   = "active"
+	StatusPaused   = "paused"
+	StatusArchived = "archived"
+)
+
+// Media types, as events and configuration spell them.
+const (
+	MediaBanner = "banner"
+	MediaVideo  = "video"
+	MediaNative = "native"
+	MediaAudio  = "audio"
+)
+
+// Shop is an advertiser: a tenant. Everything a shop owns carries its ID, and
+// nothing of one shop is ever read for another.
+type Shop struct {
+	ID      uint32 `json:"id"`
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	// Domain goes into bid.adomain, such as "shoes.example".
+	Domain string `json:"domain"`
+	// URL is where a click lands that has no product of its own.
+	URL      string         `json:"url"`
+	LogoURL  string         `json:"logo_url,omitempty"`
+	Currency money.Currency `json:"currency"`
+	// Language of the shop's ads, ISO 639-1; empty means unknown.
+	Language string `json:"language,omitempty"`
+	// TimeZone is an IANA name; the shop's days and hours are of it.
+	TimeZone string `json:"time_zone"`
+	// FeeBPS is the platform's share of media cost in basis points. It is
+	// booked beside the media cost; budgets are gross and contain it.
+	FeeBPS int64 `json:"fee_bps"`
+	// Categories are IAB content categories of the shop's ads (bid.cat).
+	Categories []string `json:"categories,omitempty"`
+	Active     bool     `json:"active"`
+	// Keys open the shop's API: only hashes leave the console.
+	Keys []Key `json:"keys,omitempty"`
+	// Salt makes the pseudonyms of the shop's users its own: 32 hex digits,
+	// made with the shop, never shown by the API.
+	Salt string `json:"salt,omitempty"`
+}
+
+// Key is an API key's public part. The key itself is shown once, when made.
+type Key struct {
+	ID string `json:"id"`
+	// SHA256 is the hash of the whole key, hex.
+	SHA256 string `json:"sha256"`
+	// Scopes are "events" (shop events only), "read" or "write".
+	Scopes    []string `json:"scopes"`
+	CreatedMS int64    `json:"created"`
+	RevokedMS int64    `json:"revoked,omitempty"`
+}
+
+// Campaign is what a shop asks for.
+type Campaign struct {
+	ID      uint32 `json:"id"`
+	ShopID  uint32 `json:"shop_id"`
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Status  string `json:"status"`
+	// Targeting is a Boolean expression over named predicates; empty means
+	// everyone (run of network).
+	Targeting string `json:"targeting"`
+	Bid       Bid    `json:"bid"`
+	Budget    Budget `json:"budget"`
+	// Frequency caps impressions per user; zero means no cap.
+	Frequency Frequency  `json:"frequency"`
+	StartMS   int64      `json:"start,omitempty"` // 0: at once
+	EndMS     int64      `json:"end,omitempty"`   // 0: never
+	Creatives []Creative `json:"creatives"`
+}
+
+// Bid says what an impression is worth to the campaign, in the shop's
+// currency.
+type Bid struct {
+	// CPM is the price for an ordinary matching impression.
+	CPM money.CPM `json:"cpm"`
+	// MaxCPM bounds the price after boosts; 0 means no bound but the boosts'.
+	MaxCPM money.CPM `json:"max_cpm,omitempty"`
+	// Boosts multiply the price where their condition holds; all that hold
+	// multiply together.
+	Boosts []Boost `json:"boosts,omitempty"`
+}
+
+// Boost raises or lowers the price where When, an expression in the
+// targeting language, holds: 15,000 basis points are ×1.5.
+type Boost struct {
+	When string `json:"when"`
+	BPS  int64  `json:"bps"`
+}
+
+// Budget bounds what a campaign may spend, in the shop's currency, gross (fee
+// included). Zero means no bound of that sort.
+type Budget struct {
+	Total money.Nano `json:"total"`
+	// Day is per day of the shop's time zone; a bid counts on the day it was
+	// made.
+	Day money.Nano `json:"day"`
+}
+
+// Frequency allows Impressions per user within Hours.
+type Frequency struct {
+	Impressions int `json:"impressions"`
+	Hours       int `json:"hours"`
+}
+
+// Creative is one ad of a campaign. Product creatives (Template set) are
+// filled with the user's products at bid time; a video plays an uploaded file.
+type Creative struct {
+	ID    uint32 `json:"id"`
+	Media string `json:"media"` // banner, video or native
+	// Sizes a banner may take; empty means every standard size.
+	Sizes []Size `json:"sizes,omitempty"`
+	// Template of a banner: "grid", "single" or "logo"; empty means chosen by
+	// the size and by how many products there are.
+	Template string `json:"template,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Body     string `json:"body,omitempty"`
+	CTA      string `json:"cta,omitempty"`
+	// ImageURL is the main image where no product serves.
+	ImageURL string `json:"image_url,omitempty"`
+	Video    *Video `json:"video,omitempty"`
+	// Attr are OpenRTB creative attributes (AdCOM list) that the ad has,
+	// checked against battr.
+	Attr []int `json:"attr,omitempty"`
+}
+
+// Size is in CSS pixels (device-independent).
+type Size struct {
+	W int `json:"w"`
+	H int `json:"h"`
+}
+
+// Video is an uploaded file, progressive MP4.
+type Video struct {
+	URL        string `json:"url"`
+	MIME       string `json:"mime"`
+	DurationMS int64  `json:"duration_ms"`
+	W          int    `json:"w"`
+	H          int    `json:"h"`
+	// BitrateKbps is the file's average bit rate.
+	BitrateKbps int `json:"bitrate_kbps"`
+	// SkipAfterMS makes the ad skippable after that time; 0 means not.
+	SkipAfterMS int64 `json:"skip_after_ms,omitempty"`
+}
+
+// Product is one row of a shop's feed.
+type Product struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// Category is a path such as "Shoes > Women > Heels".
+	Category  string         `json:"category,omitempty"`
+	Brand     string         `json:"brand,omitempty"`
+	URL       string         `json:"url"`
+	ImageURL  string         `json:"image_url"`
+	Price     money.Nano     `json:"price"`
+	Currency  money.Currency `json:"currency"`
+	Available bool           `json:"available"`
+}
+
+// Record is one message of the compacted topic `grosz.campaigns`: the whole
+// of one thing, keyed so that the newest replaces the older. Readers ignore a
+// Version that is not newer than the one they hold.
+type Record struct {
+	// Key is "shop/7", "campaign/12" or "products/7/3" (shop, bucket).
+	Key     string `json:"key"`
+	Version int64  `json:"version"`
+	// Deleted marks a thing that is gone; Shop, Campaign and Products are
+	// then empty.
+	Deleted  bool           `json:"deleted,omitempty"`
+	Shop     *Shop          `json:"shop,omitempty"`
+	Campaign *Campaign      `json:"campaign,omitempty"`
+	Products *ProductBucket `json:"products,omitempty"`
+}
+
+// ProductBucket is a slice of a shop's feed: the products whose hashed ID
+// falls into Bucket of Buckets. A feed is spread over so many buckets that a
+// message stays below Kafka's 1 MB and a changed product resends one bucket.
+type ProductBucket struct {
+	ShopID  uint32    `json:"shop_id"`
+	Feed    int64     `json:"feed"` // version of the whole feed; buckets of an older one with another Buckets are void
+	Bucket  int       `json:"bucket"`
+	Buckets int       `json:"buckets"`
+	Items   []Product `json:"items"`
+}

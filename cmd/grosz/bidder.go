@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/grosz/grosz/bidder"
+	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/events/spool"
+	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/internal/tlsmux"
+)
+
+type bidderConfig struct {
+	listening
+	Dir       string   `config:"data" help:"directory of all data; this node's spool is in DIR/bidder" default:"./data"`
+	Addr      string   `config:"bidder" help:"address of the bidder's listener" default:"127.0.0.1:8080"`
+	Metrics   string   `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8091"`
+	Public    string   `config:"public-url" help:"URL by which exchanges and browsers reach the bidder; default http://ADDRESS"`
+	Kafka     []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
+	Exchanges string   `config:"exchanges" help:"directory of exchange files (*.yaml); default DIR/exchanges"`
+	Rates     string   `config:"rates" help:"file of exchange rates; default DIR/rates.json if it is there"`
+	Node      string   `config:"node" help:"name of this node in events; default the host's name and port"`
+	Parts     int      `config:"partitions" help:"partitions of new event topics" default:"4"`
+	SpoolMax  int64    `config:"spool-bytes" help:"bound on the spool's disk in bytes" default:"4294967296"`
+	Profiles  int      `config:"profiles" help:"bound on profiles in memory" default:"1000000"`
+}
+
+func (c *bidderConfig) Validate() error {
+	if c.Public == "" {
+		c.Public = "http://" + c.Addr
+	}
+	if c.Exchanges == "" {
+		c.Exchanges = filepath.Join(c.Dir, "exchanges")
+	}
+	if def := filepath.Join(c.Dir, "rates.json"); c.Rates == "" && exists(def) {
+		c.Rates = def
+	}
+	if c.Node == "" {
+		host, _ := os.Hostname()
+		_, port, _ := net.SplitHostPort(c.Addr)
+		c.Node = host + ":" + port
+	}
+	return errors.Join(c.check("bidder", c.Addr), listening{}.check("metrics", c.Metrics))
+}
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+
+// runBidder serves the bidder's listener until ctx ends, then drains: no new
+// connections, what is in hand is finished, the spool is shipped.
+func runBidder(ctx context.Context, e env, args []string) error {
+	var c bidderConfig
+	if _, err := config.Load("bidder", args, e.environ, &c, e.out); err != nil {
+		return err
+	}
+	deps, err := bidderDeps(&c, e)
+	if err != nil {
+		return err
+	}
+	b, err := newBidder(&c, deps)
+	if err != nil {
+		return errors.Join(err, deps.Spool.Close())
+	}
+	l, err := listenBoth(&c)
+	if err != nil {
+		return errors.Join(err, deps.Spool.Close())
+	}
+	stopMetrics, err := serveMetrics(c.Metrics, func(w io.Writer) { b.WriteMetrics(w) }, e.log)
+	if err != nil {
+		return errors.Join(err, l.Close(), deps.Spool.Close())
+	}
+	defer stopMetrics()
+	e.log.Info("bidder listens", "addr", l.Addr().String(), "public", c.Public, "exchanges", len(deps.Exchanges))
+	return serveBidder(ctx, &c, b, deps, l, e)
+}
+
+func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
+	cfg := bidder.Config{
+		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: filepath.Join(c.Dir, "assets"),
+	}
+	cfg.Profiles.MaxProfiles = c.Profiles
+	return bidder.New(cfg, deps)
+}
+
+func bidderDeps(c *bidderConfig, e env) (bidder.Deps, error) {
+	d := bidder.Deps{Clock: clock.System{}, Log: e.log}
+	if err := os.MkdirAll(filepath.Join(c.Dir, "assets"), 0o755); err != nil {
+		return d, fmt.Errorf("make the data directory: %w", err)
+	}
+	var err error
+	if d.Keys, err = loadKeyring(c.Dir); err != nil {
+		return d, err
+	}
+	if d.Rates, err = loadRates(c.Rates); err != nil {
+		return d, err
+	}
+	if d.Exchanges, err = loadExchanges(c.Exchanges); err != nil {
+		return d, err
+	}
+	d.Spool, err = spool.Open(spool.Config{Dir: filepath.Join(c.Dir, "bidder", "spool"), MaxBytes: c.SpoolMax}, e.log)
+	return d, err
+}
+
+// loadExchanges reads every file and lists all that is wrong in any.
+func loadExchanges(dir string) ([]*bidder.Exchange, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("--exchanges %s: %w", dir, err)
+	}
+	var out []*bidder.Exchange
+	var errs []error
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err == nil {
+			var x *bidder.Exchange
+			if x, err = bidder.ParseExchange(text); err == nil {
+				out = append(out, x)
+				continue
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", f, err))
+	}
+	return out, errors.Join(errs...)
+}
+
+// listenBoth listens for http and https on one port.
+func listenBoth(c *bidderConfig) (net.Listener, error) {
+	l, err := listen("bidder", c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	host := "127.0.0.1"
+	if u, err := url.Parse(c.Public); err == nil {
+		host = u.Hostname()
+	}
+	cert, err := tlsmux.SelfSigned(time.Now(), host, "localhost")
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return tlsmux.New(l, cert), nil
+}
+
+func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bidder.Deps, l net.Listener, e env) error {
+	// What follows the log and ships to it outlives the listener a little, so
+	// that what was acknowledged last is shipped as well.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w := kafka.NewWriter(c.Kafka, e.log)
+	bids := kafka.NewWriter(c.Kafka, e.log)
+	g, life := errgroup.WithContext(life)
+	g.Go(func() error {
+		if err := kafka.EnsureTopics(life, c.Kafka, kafka.Topics(c.Parts), e.log); err != nil {
+			return err
+		}
+		return b.Follow(life)
+	})
+	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(w)) })
+	g.Go(func() error { b.RunBidLog(life, bids); return nil })
+	srv := b.Server()
+	g.Go(func() error { return srv.Serve(l) })
+	select {
+	case <-ctx.Done():
+	case <-life.Done():
+	}
+	b.Drain()
+	err := srv.ShutdownWithContext(withTimeout(5 * time.Second))
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil // clients that keep their connections open
+	}
+	waitShipped(deps.Spool, 5*time.Second)
+	end()
+	err = errors.Join(err, g.Wait(), w.Close(), bids.Close(), deps.Spool.Close())
+	e.log.Info("bidder ended", "unshipped_bytes", deps.Spool.Stats().BacklogBytes)
+	return err
+}
+
+func withTimeout(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	context.AfterFunc(ctx, cancel)
+	return ctx
+}
+
+// waitShipped gives Kafka a moment to take what is left; what it does not
+// take stays in the spool for the next start.
+func waitShipped(s *spool.Spool, atMost time.Duration) {
+	for end := time.Now().Add(atMost); time.Now().Before(end) && !s.Drained(); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}

@@ -1,0 +1,121 @@
+// Command grosz is the whole of Grosz in one binary: every part is a role of
+// it, and the tools are beside them. main only wires; each role has a file.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/grosz/grosz/internal/config"
+)
+
+// role is a subcommand.
+type role struct {
+	name, short string
+	run         func(ctx context.Context, env env, args []string) error
+}
+
+// env is what a role may touch of the outside.
+type env struct {
+	environ     []string
+	out, errOut io.Writer
+	log         *slog.Logger
+}
+
+func roles() []role {
+	return []role{
+		{"up", "run everything on this machine; --demo adds shops, exchanges and shoppers", runUp},
+		{"bidder", "answer bid requests, take notices and shop events", runBidder},
+		{"loader", "move events from Kafka into ClickHouse", runLoader},
+		{"console", "serve the marketers' API", runConsole},
+		{"broker", "embedded Kafka broker, for one machine", runBroker},
+		{"warehouse", "embedded ClickHouse engine, for one machine", runWarehouse},
+		{"exchange", "simulated exchanges and shoppers", runExchange},
+		{"replay", "send recorded bid requests and check every answer", runReplay},
+		{"bench", "measure the bidder against reference servers", runBench},
+		{"version", "print the version", runVersion},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], env{os.Environ(), os.Stdout, os.Stderr, nil})
+	switch {
+	case err == nil, errors.Is(err, config.ErrHelp):
+	default:
+		fmt.Fprintln(os.Stderr, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, e env) error {
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		return help(ctx, e, args)
+	}
+	for _, r := range roles() {
+		if r.name == args[0] {
+			e.log = slog.New(slog.NewTextHandler(e.errOut, &slog.HandlerOptions{Level: level(e.environ)})).With("role", r.name)
+			return r.run(withParent(ctx, e.environ), e, args[1:])
+		}
+	}
+	return fmt.Errorf("grosz: no role %q; 'grosz help' lists them", args[0])
+}
+
+func help(ctx context.Context, e env, args []string) error {
+	if len(args) == 2 {
+		return run(ctx, []string{args[1], "--help"}, e)
+	}
+	fmt.Fprint(e.out, "Grosz is a real-time-bidding DSP engine.\n\nUsage: grosz ROLE [flags]\n\n")
+	for _, r := range roles() {
+		fmt.Fprintf(e.out, "  %-10s %s\n", r.name, r.short)
+	}
+	fmt.Fprint(e.out, "\nStart with 'grosz up --demo'. 'grosz help ROLE' lists a role's settings.\n")
+	return nil
+}
+
+// level reads GROSZ_LOG: debug, info (the default), warn or error.
+func level(environ []string) slog.Level {
+	l := slog.LevelInfo
+	for _, kv := range environ {
+		if v, ok := strings.CutPrefix(kv, "GROSZ_LOG="); ok {
+			_ = l.UnmarshalText([]byte(v)) // anything else is info
+		}
+	}
+	return l
+}
+
+// supervised is set for children of `up`, whose standard input is a pipe that
+// ends with their parent, however it ends.
+const supervised = "GROSZ_SUPERVISED"
+
+// withParent ends ctx when a supervising parent is gone.
+func withParent(ctx context.Context, environ []string) context.Context {
+	for _, kv := range environ {
+		if kv == supervised+"=1" {
+			ctx, cancel := context.WithCancel(ctx)
+			go func() {
+				_, _ = io.Copy(io.Discard, os.Stdin)
+				cancel()
+			}()
+			return ctx
+		}
+	}
+	return ctx
+}
+
+// version is set when a release is built.
+var version = "dev"
+
+func runVersion(_ context.Context, e env, _ []string) error {
+	_, err := fmt.Fprintln(e.out, "grosz", version)
+	return err
+}

@@ -1,0 +1,115 @@
+package console
+
+import "github.com/danielgtaylor/huma/v2"
+
+// fieldDoc documents a field of a document that another room owns, so that
+// its type need not know of OpenAPI.
+type fieldDoc struct {
+	text     string
+	readOnly bool
+	required bool
+	enum     []any
+}
+
+// documented says what the fields of campaigns' documents mean, by schema and
+// JSON name. A test holds it against the types.
+var documented = map[string]map[string]fieldDoc{
+	"Campaign": {
+		"id":        {text: "Given by the console, never given again", readOnly: true},
+		"shop_id":   {text: "The shop's id", readOnly: true},
+		"version":   {text: "Grows with each change; the ETag", readOnly: true},
+		"name":      {text: "Name that people see", required: true},
+		"kind":      {text: "remarketing: people who visited; intent: people now looking for such products; interest: the context", required: true, enum: []any{"remarketing", "intent", "interest"}},
+		"status":    {text: "Only an active one bids; a new one is paused unless it says otherwise", enum: []any{"active", "paused", "archived"}},
+		"targeting": {text: "Expression that says who and where; empty means everyone. See /targeting/predicates"},
+		"bid":       {text: "What an impression is worth", required: true},
+		"budget":    {text: "What may be spent"},
+		"frequency": {text: "How often one person may see it; both 0 means without a cap"},
+		"start":     {text: "When it starts, ms UTC; 0 means at once. A time in RFC 3339 is taken too"},
+		"end":       {text: "When it ends, ms UTC; 0 means never. A time in RFC 3339 is taken too"},
+		"creatives": {text: "The ads"},
+	},
+	"Bid": {
+		"cpm":     {text: "Price of a thousand ordinary impressions in the shop's currency", required: true},
+		"max_cpm": {text: "Bound of the price after boosts; 0 means none"},
+		"boosts":  {text: "All that hold multiply the price"},
+	},
+	"Boost": {
+		"when": {text: "Expression in the targeting language", required: true},
+		"bps":  {text: "Factor in basis points: 15000 is ×1.5", required: true},
+	},
+	"Budget": {
+		"total": {text: "For the whole life of the campaign, fee included; 0 means no bound"},
+		"day":   {text: "For a day of the shop's time zone, fee included; 0 means no bound"},
+	},
+	"Frequency": {
+		"impressions": {text: "So many impressions", required: true},
+		"hours":       {text: "within so many hours", required: true},
+	},
+	"Creative": {
+		"id":        {text: "Given by the console; name it in a patch to keep it"},
+		"media":     {text: "Kind of ad", required: true, enum: []any{"banner", "video", "native"}},
+		"sizes":     {text: "Sizes of a banner; none means every standard size"},
+		"template":  {text: "Template of a banner; empty means by size and products", enum: []any{"", "grid", "single", "logo"}},
+		"title":     {text: "Headline where no product gives one"},
+		"body":      {text: "Text below it"},
+		"cta":       {text: "Text of the button"},
+		"image_url": {text: "Main image where no product serves; https"},
+		"video":     {text: "The file that a video plays"},
+		"attr":      {text: "OpenRTB creative attributes of the ad"},
+	},
+	"Size": {
+		"w": {text: "Width in CSS pixels", required: true},
+		"h": {text: "Height in CSS pixels", required: true},
+	},
+	"Video": {
+		"url":           {text: "The file; https", required: true},
+		"mime":          {text: "Its type", required: true, enum: []any{"video/mp4", "video/webm"}},
+		"duration_ms":   {text: "Its length in milliseconds", required: true},
+		"w":             {text: "Width in pixels", required: true},
+		"h":             {text: "Height in pixels", required: true},
+		"bitrate_kbps":  {text: "Average bit rate in kbit/s", required: true},
+		"skip_after_ms": {text: "It can be skipped after so many milliseconds; 0 means not"},
+	},
+	"Product": {
+		"id":        {text: "The shop's own id"},
+		"title":     {text: "Name"},
+		"category":  {text: "Path of categories"},
+		"brand":     {text: "Brand"},
+		"url":       {text: "Page of the product"},
+		"image_url": {text: "Its picture"},
+		"price":     {text: "Price"},
+		"currency":  {text: "Currency of the price"},
+		"available": {text: "Whether it is in stock"},
+	},
+}
+
+// describe writes the documentation into the schemas once all routes are
+// there.
+func (s *Server) describe() {
+	schemas := s.api.OpenAPI().Components.Schemas.Map()
+	for name, fields := range documented {
+		schema := schemas[name]
+		if schema == nil {
+			continue
+		}
+		schema.Required = nil
+		for field, doc := range fields {
+			prop := schema.Properties[field]
+			if prop == nil {
+				continue
+			}
+			describeField(schema, prop, field, doc)
+		}
+	}
+}
+
+func describeField(schema, prop *huma.Schema, field string, doc fieldDoc) {
+	prop.Description = doc.text
+	prop.ReadOnly = doc.readOnly
+	prop.Enum = doc.enum
+	prop.Nullable = false
+	if doc.required {
+		schema.Required = append(schema.Required, field)
+	}
+}

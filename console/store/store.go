@@ -1,0 +1,217 @@
+// Package store keeps the truth about shops, keys, campaigns and product
+// feeds in one SQLite file. It is the slow side of the console: every change
+// is one transaction, fsynced before it is answered, that also writes the
+// audit log and the outbox from which package publish feeds Kafka.
+//
+// Versions are one increasing number over the whole database, so that a
+// bidder can ignore what is older than what it holds. Ids are small, increase
+// and are never given twice.
+//
+// Safe for many goroutines. One writer at a time, readers beside it (WAL).
+// Imports campaigns and internal only; knows nothing of HTTP or Kafka.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"sync"
+
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+
+	"github.com/grosz/grosz/internal/clock"
+)
+
+// Errors that callers tell apart. They are wrapped with what was looked for.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrConflict = errors.New("changed by someone else meanwhile")
+	ErrLimit    = errors.New("limit reached")
+)
+
+// Config of a store. Zero values are replaced by the defaults named.
+type Config struct {
+	// Path of the database file; its folder must exist.
+	Path string
+	// MaxShops bounds the number of shops; default 100,000.
+	MaxShops int
+	// MaxCampaigns bounds the campaigns of one shop that are not deleted;
+	// default 1,000.
+	MaxCampaigns int
+	// MaxKeys bounds the valid keys of one shop; default 20.
+	MaxKeys int
+	// MaxChanges bounds the audit log of one shop, the oldest going first;
+	// default 20,000.
+	MaxChanges int
+	// MaxIdempotency bounds the remembered answers; default 20,000.
+	MaxIdempotency int
+}
+
+func (c Config) withDefaults() Config {
+	set := func(v *int, def int) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&c.MaxShops, 100_000)
+	set(&c.MaxCampaigns, 1_000)
+	set(&c.MaxKeys, 20)
+	set(&c.MaxChanges, 20_000)
+	set(&c.MaxIdempotency, 20_000)
+	return c
+}
+
+// Store is an open database.
+type Store struct {
+	cfg   Config
+	clock clock.Clock
+	write *sql.DB // one connection: SQLite has one writer
+	read  *sql.DB
+	// turn queues the writers, so that none meets SQLITE_BUSY.
+	turn sync.Mutex
+	// changed holds a token while the outbox may have new rows.
+	changed chan struct{}
+}
+
+// Open opens or makes the database and brings its schema up to date.
+func Open(ctx context.Context, cfg Config, clk clock.Clock) (*Store, error) {
+	cfg = cfg.withDefaults()
+	write, err := openDB(cfg.Path, "immediate", false)
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	if err := migrate(ctx, write); err != nil {
+		_ = write.Close()
+		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
+	}
+	read, err := openDB(cfg.Path, "deferred", true)
+	if err != nil {
+		_ = write.Close()
+		return nil, err
+	}
+	read.SetMaxOpenConns(8)
+	return &Store{cfg: cfg, clock: clk, write: write, read: read, changed: make(chan struct{}, 1)}, nil
+}
+
+func openDB(path, lock string, readOnly bool) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	q := url.Values{"_txlock": {lock}}
+	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)"} {
+		q.Add("_pragma", p)
+	}
+	if readOnly {
+		q.Add("_pragma", "query_only(1)")
+	}
+	u := url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// Close closes the database. Nothing may use the store afterwards.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// Ping tells whether the database can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	return nil
+}
+
+// Changed carries a token whenever the outbox may have grown.
+func (s *Store) Changed() <-chan struct{} { return s.changed }
+
+func (s *Store) signal() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// querier is what reading needs of a connection or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Reader reads: View's sees the last committed state at each call, a Tx's
+// what the transaction has written.
+type Reader struct {
+	q   querier
+	cfg Config
+}
+
+// View reads beside the writer.
+func (s *Store) View() Reader { return Reader{q: s.read, cfg: s.cfg} }
+
+// Actor says who changes something, for the audit log.
+type Actor struct {
+	// Name is "admin" or "key <id>".
+	Name string
+	// Remote is the client's address.
+	Remote string
+}
+
+// Tx is one change: all of it happens or nothing.
+type Tx struct {
+	Reader
+	tx    *sql.Tx
+	actor Actor
+	now   int64
+}
+
+// NowMS is the time of the change, ms UTC: the same throughout it.
+func (t *Tx) NowMS() int64 { return t.now }
+
+// Write runs fn in a transaction and commits it durably, unless fn returns an
+// error, which Write then returns as it is.
+func (s *Store) Write(ctx context.Context, actor Actor, fn func(*Tx) error) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin a change: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // no effect after Commit
+	t := &Tx{Reader: Reader{q: tx, cfg: s.cfg}, tx: tx, actor: actor, now: s.clock.NowMS()}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit a change: %w", err)
+	}
+	s.signal()
+	return nil
+}
+
+func (t *Tx) exec(ctx context.Context, query string, args ...any) error {
+	_, err := t.tx.ExecContext(ctx, query, args...)
+	return err
+}
+
+// next increases a counter and returns it.
+func (t *Tx) next(ctx context.Context, name string) (int64, error) {
+	var v int64
+	err := t.tx.QueryRowContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value", name).Scan(&v)
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", name, err)
+	}
+	return v, nil
+}
+
+func (t *Tx) count(ctx context.Context, query string, args ...any) (int, error) {
+	var n int
+	err := t.q.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, err
+}

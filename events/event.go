@@ -1,0 +1,178 @@
+// Package events owns what happened: the event types with one versioned
+// schema, their ids, and the signed tokens that notices carry. Its slow edges
+// are sub-packages: events/spool (durable log on the node's disk) and
+// events/kafka (Kafka in and out). Field names are ClickHouse's columns.
+//
+// Hot: making an event, appending its JSON, signing and verifying a token do
+// not allocate. Safe for many goroutines where noted. Imports internal only.
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/grosz/grosz/internal/money"
+)
+
+// SchemaVersion is written into every event; readers ignore fields they do
+// not know.
+const SchemaVersion = 1
+
+// Topics. Retention and partitions are set where they are created
+// (events/kafka).
+const (
+	TopicEvents     = "grosz.events"      // keyed by shop: all that touches money or a person's report
+	TopicBids       = "grosz.bids"        // bids and refusal counts; may drop, counted
+	TopicShopEvents = "grosz.shop-events" // keyed by shop and user: behaviour and orders
+	TopicCampaigns  = "grosz.campaigns"   // compacted: shops, campaigns, products
+)
+
+// Type of an event on TopicEvents and TopicBids.
+type Type string
+
+// The event types.
+const (
+	TypeBid        Type = "bid"
+	TypeWin        Type = "win"        // nurl: the auction is won
+	TypeBilling    Type = "billing"    // burl: the exchange will bill
+	TypeLoss       Type = "loss"       // lurl
+	TypeImpression Type = "impression" // rendered: pixel in the markup, or VAST Impression
+	TypeClick      Type = "click"
+	TypeRejection  Type = "rejection" // forged, expired or otherwise refused notice: moves no money
+	TypeDropped    Type = "dropped"   // count of bids dropped from the bounded queue, per campaign
+)
+
+// ID is 128 bits. Bid ids are random; event ids follow from them, so that a
+// retried or doubled notice has the same event id on every node.
+type ID [16]byte
+
+// String is the ID in 32 hex digits.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// MarshalText writes 32 hex digits.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads 32 hex digits; an empty text is the zero ID.
+func (id *ID) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*id = ID{}
+		return nil
+	}
+	if len(b) != 32 {
+		return fmt.Errorf("id %q is not 32 hex digits", b)
+	}
+	if _, err := hex.Decode(id[:], b); err != nil {
+		return fmt.Errorf("id %q: %w", b, err)
+	}
+	return nil
+}
+
+// IsZero tells whether the ID is absent.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// EventID is the id of the one event of type t that bid may have. A click is
+// counted each time, so it adds a nonce; others pass 0.
+func EventID(bid ID, t Type, nonce uint64) ID {
+	var buf [48]byte
+	n := copy(buf[:], bid[:])
+	n += copy(buf[n:], t)
+	binary.LittleEndian.PutUint64(buf[n:], nonce)
+	sum := sha256.Sum256(buf[:n+8])
+	return ID(sum[:16])
+}
+
+// NamedID is the id of something a client names: the same parts give the
+// same id everywhere, different shops never share one.
+func NamedID(shop uint32, kind, name string) ID {
+	h := sha256.New()
+	var b [4]byte
+	binary.LittleEndian.PutUint32(b[:], shop)
+	h.Write(b[:])
+	h.Write([]byte(kind))
+	h.Write([]byte{0})
+	h.Write([]byte(name))
+	var sum [32]byte
+	return ID(h.Sum(sum[:0])[:16])
+}
+
+// How a notice's price macro was read (openrtb 4.4). Only PriceOK carries a
+// price the exchange stated.
+const (
+	PriceOK         = "ok"
+	PriceNone       = ""           // the event carries no price by nature
+	PriceEmpty      = "empty"      // macro replaced by nothing
+	PriceAudit      = "audit"      // "AUDIT": a test of the exchange, not an auction
+	PriceMacro      = "macro"      // the literal macro: not replaced
+	PriceUnreadable = "unreadable" // anything else
+	PriceAboveBid   = "above_bid"  // a number, but more than we bid
+)
+
+// Reasons of a rejection.
+const (
+	RejectForged    = "forged"
+	RejectExpired   = "expired"
+	RejectMalformed = "malformed"
+	RejectUnknown   = "unknown_shop"
+)
+
+// Event is one row of grosz.events (and of grosz.bids for TypeBid). Amounts
+// are nano-units, prices micro-CPM; times are ms since the epoch, UTC.
+type Event struct {
+	EventID ID     `json:"event_id"`
+	Type    Type   `json:"type"`
+	TimeMS  int64  `json:"time"`     // when it happened, by the node that saw it
+	BidMS   int64  `json:"bid_time"` // when the bid was made, from the token
+	Day     string `json:"day"`      // TimeMS's date in the shop's time zone, YYYY-MM-DD
+	BidID   ID     `json:"bid_id"`
+
+	ShopID     uint32 `json:"shop_id"`
+	CampaignID uint32 `json:"campaign_id"`
+	CreativeID uint32 `json:"creative_id"`
+	Exchange   string `json:"exchange"`
+	Media      string `json:"media"`
+	// User is the shop's own pseudonym of the person; 0 is nobody.
+	User uint64 `json:"user"`
+
+	// Settles is true on the one event per bid that moves money. The first in
+	// the log by bid wins; any further one is a duplicate.
+	Settles     bool           `json:"settles"`
+	Price       money.CPM      `json:"price"` // as reported, in Currency
+	PriceStatus string         `json:"price_status"`
+	BidPrice    money.CPM      `json:"bid_price"` // what we bid, in Currency
+	Currency    money.Currency `json:"currency"`
+	Amount      money.Nano     `json:"amount"` // media cost in Currency; set where Settles
+	// ShopAmount is Amount in ShopCurrency by Rate, ShopFee the platform's
+	// share of it. What leaves the shop's budget is their sum.
+	ShopCurrency money.Currency `json:"shop_currency"`
+	Rate         money.Rate     `json:"rate"`
+	ShopAmount   money.Nano     `json:"shop_amount"`
+	ShopFee      money.Nano     `json:"shop_fee"`
+	Disputed     money.Nano     `json:"disputed"` // part of the report above the bid, in Currency: never the shop's
+	Test         bool           `json:"test"`     // BidRequest.test: counted nowhere
+	Late         bool           `json:"late"`     // after the node had let the hold go
+
+	LossReason int       `json:"loss_reason"`
+	MinToWin   money.CPM `json:"min_to_win"`
+	Product    string    `json:"product"` // clicked product
+	Reason     string    `json:"reason"`  // of a rejection; of a drop
+	Raw        string    `json:"raw"`     // the price macro as it came, at most 64 bytes
+	Count      int64     `json:"count"`   // of a TypeDropped record
+	Node       string    `json:"node"`
+
+	// Of bids only.
+	RequestID string `json:"request_id"`
+	ImpID     string `json:"imp_id"`
+	Domain    string `json:"domain"`
+	Device    string `json:"device"`
+	Country   string `json:"country"`
+	W         int    `json:"w"`
+	H         int    `json:"h"`
+}
+
+// ErrSchema is what Unmarshal wraps for a message that is not an event.
+var ErrSchema = errors.New("not an event of a known schema")
+
+var errMissing = errors.New("missing")

@@ -1,0 +1,177 @@
+// Package kafka is the slow edge of events towards Kafka: topics with their
+// retention, the sink that ships a spool, and readers that follow a topic
+// from an offset. It works alike on the embedded broker and on Apache Kafka.
+// Nothing here is on the hot path.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/spool"
+)
+
+// TopicSpec says how a topic is made.
+type TopicSpec struct {
+	Name        string
+	Partitions  int
+	Compacted   bool
+	RetentionMS int64 // of a topic that is not compacted
+}
+
+const day = 24 * 60 * 60 * 1000
+
+// Topics lists Grosz's topics. partitions is for the event topics; 0 means 4.
+// It must not change once events are keyed: the order per key is per
+// partition. Raw topics expire within 30 days.
+func Topics(partitions int) []TopicSpec {
+	if partitions == 0 {
+		partitions = 4
+	}
+	return []TopicSpec{
+		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
+		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
+		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},
+		{Name: events.TopicCampaigns, Partitions: 1, Compacted: true},
+	}
+}
+
+// SpoolTopics are the topics that a spool's Record.Topic counts into.
+var SpoolTopics = []string{events.TopicEvents, events.TopicShopEvents, events.TopicBids}
+
+// Indices into SpoolTopics.
+const (
+	SpoolEvents uint8 = iota
+	SpoolShopEvents
+	SpoolBids
+)
+
+func client(brokers []string) *kafka.Client {
+	return &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: 10 * time.Second}
+}
+
+// EnsureTopics makes the topics that are missing, trying until ctx ends while
+// Kafka does not answer. A topic that exists is left as it is.
+func EnsureTopics(ctx context.Context, brokers []string, specs []TopicSpec, log *slog.Logger) error {
+	pause := 100 * time.Millisecond
+	for {
+		err := createTopics(ctx, brokers, specs)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("make Kafka topics at %s: %w", strings.Join(brokers, ","), err)
+		}
+		if pause >= 2*time.Second {
+			log.Warn("Kafka does not answer yet", "brokers", brokers, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
+}
+
+func createTopics(ctx context.Context, brokers []string, specs []TopicSpec) error {
+	req := &kafka.CreateTopicsRequest{}
+	for _, s := range specs {
+		tc := kafka.TopicConfig{Topic: s.Name, NumPartitions: s.Partitions, ReplicationFactor: -1}
+		if s.Compacted {
+			tc.ConfigEntries = []kafka.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}}
+		} else {
+			tc.ConfigEntries = []kafka.ConfigEntry{
+				{ConfigName: "cleanup.policy", ConfigValue: "delete"},
+				{ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(s.RetentionMS, 10)},
+			}
+		}
+		req.Topics = append(req.Topics, tc)
+	}
+	res, err := client(brokers).CreateTopics(ctx, req)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for topic, err := range res.Errors {
+		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+			errs = append(errs, fmt.Errorf("topic %s: %w", topic, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// NewWriter returns a Writer that returns from WriteMessages only when every
+// in-sync replica has the messages, and never makes topics by itself.
+func NewWriter(brokers []string, log *slog.Logger) *kafka.Writer {
+	return &kafka.Writer{
+		Addr:         kafka.TCP(brokers...),
+		Balancer:     &kafka.Hash{},
+		RequiredAcks: kafka.RequireAll,
+		BatchSize:    10_000,
+		BatchBytes:   900_000,
+		BatchTimeout: 5 * time.Millisecond,
+		WriteTimeout: 30 * time.Second,
+		MaxAttempts:  3,
+		Compression:  kafka.Lz4,
+		ErrorLogger:  errorLogger(log),
+	}
+}
+
+// maxMessage keeps a batched message well below Kafka's default 1 MB.
+const maxMessage = 256 << 10
+
+// Sink ships a spool through w. Neighbouring records of one topic and key
+// become one message of many lines; their order is kept.
+func Sink(w *kafka.Writer) spool.Sink {
+	return func(ctx context.Context, recs []spool.Record) error {
+		return w.WriteMessages(ctx, batchByKey(recs)...)
+	}
+}
+
+func batchByKey(recs []spool.Record) []kafka.Message {
+	type place struct {
+		topic uint8
+		key   string
+	}
+	at := make(map[place]int, 64)
+	msgs := make([]kafka.Message, 0, 64)
+	for _, r := range recs {
+		if int(r.Topic) >= len(SpoolTopics) {
+			continue // written by a newer version: no topic of ours
+		}
+		p := place{r.Topic, string(r.Key)}
+		if i, ok := at[p]; ok && len(msgs[i].Value)+len(r.Value) <= maxMessage {
+			msgs[i].Value = append(msgs[i].Value, r.Value...)
+			continue
+		}
+		at[p] = len(msgs)
+		msgs = append(msgs, kafka.Message{Topic: SpoolTopics[r.Topic], Key: r.Key, Value: append([]byte(nil), r.Value...)})
+	}
+	return msgs
+}
+
+// errorLogger passes kafka-go's complaints on at debug level: what matters
+// comes back as an error, and at the end of a partition it logs timeouts that
+// mean nothing.
+func errorLogger(log *slog.Logger) kafka.Logger {
+	return kafka.LoggerFunc(func(format string, args ...any) {
+		log.Debug("kafka", "msg", fmt.Sprintf(format, args...))
+	})
+}
+
+// Quiet is a logger for kafka-go parts that are made elsewhere.
+func Quiet(log *slog.Logger) kafka.Logger { return errorLogger(log) }
+
+// IsClosed tells whether err says that a reader or the context has ended.
+func IsClosed(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
+}

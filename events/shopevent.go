@@ -1,0 +1,62 @@
+package events
+
+import "github.com/grosz/grosz/internal/money"
+
+// ShopType is the type of a shop event.
+type ShopType string
+
+// The shop event types.
+const (
+	ShopVisit        ShopType = "visit"
+	ShopCategoryView ShopType = "category_view"
+	ShopProductView  ShopType = "product_view"
+	ShopSearch       ShopType = "search"
+	ShopCartAdd      ShopType = "cart_add"
+	ShopCartRemove   ShopType = "cart_remove"
+	ShopCheckout     ShopType = "checkout"
+	ShopPurchase     ShopType = "purchase"
+	ShopOptOut       ShopType = "opt_out"
+)
+
+// ShopTypes lists the types a shop may send.
+var ShopTypes = []ShopType{ShopVisit, ShopCategoryView, ShopProductView, ShopSearch, ShopCartAdd, ShopCartRemove, ShopCheckout, ShopPurchase, ShopOptOut}
+
+// ShopEvent is something a visitor did in a shop: one message of
+// grosz.shop-events and, without UID, one row of grosz.shop_events.
+type ShopEvent struct {
+	// EventID is NamedID of the shop and the client's own event id, so that a
+	// batch sent twice counts once; a purchase's is of its order id.
+	EventID    ID       `json:"event_id"`
+	Type       ShopType `json:"type"`
+	TimeMS     int64    `json:"time"`     // when it happened, by the shop
+	ReceivedMS int64    `json:"received"` // when a node took it, ms UTC
+	Day        string   `json:"day"`      // TimeMS's date in the shop's time zone
+	ShopID     uint32   `json:"shop_id"`
+	// UID is the DSP-wide user id (see segments.UserKey): it finds the
+	// profile, and never leaves for ClickHouse.
+	UID ID `json:"uid"`
+	// User is the shop's own pseudonym of UID.
+	User uint64 `json:"user"`
+	// ClickBid is the bid whose click brought the visitor, verified from the
+	// signed click id in the landing URL; zero if none.
+	ClickBid ID `json:"click_bid"`
+
+	Product  string         `json:"product,omitempty"`
+	Category string         `json:"category,omitempty"`
+	Query    string         `json:"query,omitempty"`
+	Quantity int64          `json:"quantity,omitempty"`
+	Price    money.Nano     `json:"price"` // of one piece
+	OrderID  string         `json:"order_id,omitempty"`
+	Value    money.Nano     `json:"value"` // of the whole order
+	Currency money.Currency `json:"currency"`
+	Items    []Item         `json:"items,omitempty"`
+	URL      string         `json:"url,omitempty"`
+	Node     string         `json:"node,omitempty"`
+}
+
+// Item is a line of an order or of a cart.
+type Item struct {
+	Product  string     `json:"product"`
+	Quantity int64      `json:"quantity"`
+	Price    money.Nano `json:"price"`
+}

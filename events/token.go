@@ -1,0 +1,260 @@
+package events
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"sync"
+	"time"
+
+	"github.com/grosz/grosz/internal/money"
+)
+
+// Token is what a bid's URLs carry, signed: all that settling its notices
+// needs, so that any node can settle without having seen the bid.
+type Token struct {
+	BidID      ID
+	BidMS      int64 // to the second
+	Media      uint8 // MediaCode
+	SettleOn   uint8 // SettleCode: the event type that moves this bid's money
+	Test       bool
+	ImpIndex   uint8 // place of the imp in the request
+	ShopID     uint32
+	CampaignID uint32
+	CreativeID uint32
+	Exchange   string // at most MaxExchangeName bytes
+	// Price is the bid, in Currency; Hold is what was set aside for it, in
+	// ShopCurrency with the fee; Rate leads from Currency to ShopCurrency.
+	Price        money.CPM
+	Currency     money.Currency
+	ShopCurrency money.Currency
+	Rate         money.Rate
+	Hold         money.Nano
+	FeeBPS       uint32
+	User         uint64 // the shop's pseudonym of the person, 0 for nobody
+}
+
+// MaxExchangeName bounds the exchange's name inside a token.
+const MaxExchangeName = 32
+
+// Codes of media types inside a token.
+const (
+	MediaNone uint8 = iota
+	MediaBanner
+	MediaVideo
+	MediaNative
+	MediaAudio
+)
+
+var mediaNames = [...]string{"", "banner", "video", "native", "audio"}
+
+// MediaName is the word for a code, "" for an unknown one.
+func MediaName(code uint8) string {
+	if int(code) < len(mediaNames) {
+		return mediaNames[code]
+	}
+	return ""
+}
+
+// Codes of the event that settles.
+const (
+	SettleNone uint8 = iota
+	SettleWin
+	SettleBilling
+	SettleImpression
+)
+
+var settleTypes = [...]Type{"", TypeWin, TypeBilling, TypeImpression}
+
+// SettleType is the event type of a code, "" for an unknown one.
+func SettleType(code uint8) Type {
+	if int(code) < len(settleTypes) {
+		return settleTypes[code]
+	}
+	return ""
+}
+
+// SettleCode is the code of an event type: win, billing or impression.
+func SettleCode(t Type) (uint8, bool) {
+	for c, s := range settleTypes {
+		if c > 0 && s == t {
+			return uint8(c), true
+		}
+	}
+	return 0, false
+}
+
+// How long after the bid a token still counts. The hold's own lifetime is the
+// exchange's; these two bound the memory of duplicates and of clicks.
+const (
+	BillingLifetime = 7 * 24 * time.Hour
+	ClickLifetime   = 30 * 24 * time.Hour
+	// ClockSkew is how far into the future another node's token may be.
+	ClockSkew = 5 * time.Minute
+)
+
+// What is wrong with a token. ErrTokenMalformed is for what was never one.
+var (
+	ErrTokenMalformed = errors.New("token malformed")
+	ErrTokenForged    = errors.New("token signature does not match")
+	ErrTokenExpired   = errors.New("token expired")
+)
+
+const (
+	tokenVersion = 1
+	macSize      = 16
+	// tokenFixed is the length before the exchange's name.
+	tokenFixed = 1 + 1 + 16 + 4 + 1 + 1 + 4*4 + 8*4 + 3 + 3 + 1
+	tokenMax   = tokenFixed + MaxExchangeName + macSize
+)
+
+// TokenMaxLen bounds a token's text.
+const TokenMaxLen = (tokenMax*8 + 5) / 6
+
+// Key signs tokens. ID says which key it is, so that two are valid while one
+// replaces the other.
+type Key struct {
+	ID     uint8  `json:"id"`
+	Secret []byte `json:"secret"` // 32 bytes
+}
+
+// Keyring signs with its first key and verifies with any. Safe for many
+// goroutines; Sign and Verify do not allocate.
+type Keyring struct {
+	sign  uint8
+	known [256]*sync.Pool
+}
+
+// NewKeyring makes a keyring; keys[0] signs.
+func NewKeyring(keys ...Key) (*Keyring, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("a keyring needs at least one key")
+	}
+	k := &Keyring{sign: keys[0].ID}
+	for _, key := range keys {
+		if len(key.Secret) < 16 {
+			return nil, fmt.Errorf("token key %d has %d bytes, needs at least 16", key.ID, len(key.Secret))
+		}
+		if k.known[key.ID] != nil {
+			return nil, fmt.Errorf("two token keys have id %d", key.ID)
+		}
+		secret := append([]byte(nil), key.Secret...)
+		k.known[key.ID] = &sync.Pool{New: func() any {
+			return &signer{mac: hmac.New(sha256.New, secret)}
+		}}
+	}
+	return k, nil
+}
+
+type signer struct {
+	mac hash.Hash
+	buf [tokenMax]byte
+	sum [sha256.Size]byte
+}
+
+// Append signs t and appends it as unpadded base64url.
+func (k *Keyring) Append(dst []byte, t *Token) []byte {
+	pool := k.known[k.sign]
+	s := pool.Get().(*signer)
+	n := t.encode(s.buf[:0], k.sign)
+	s.mac.Reset()
+	s.mac.Write(n)
+	sum := s.mac.Sum(s.sum[:0])
+	n = append(n, sum[:macSize]...)
+	dst = base64.RawURLEncoding.AppendEncode(dst, n)
+	pool.Put(s)
+	return dst
+}
+
+// Verify reads text into t and checks its signature and its age at nowMS:
+// lifetime is BillingLifetime or ClickLifetime. On ErrTokenExpired t is
+// filled; on the other errors it is zero. t.Exchange is freshly allocated
+// only when it is not equal to what t.Exchange held before.
+func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, lifetime time.Duration) error {
+	held := t.Exchange
+	*t = Token{}
+	if len(text) > TokenMaxLen || len(text) < 8 {
+		return ErrTokenMalformed
+	}
+	var raw [tokenMax + 2]byte
+	n, err := base64.RawURLEncoding.Decode(raw[:], text)
+	if err != nil || n < tokenFixed+macSize || raw[0] != tokenVersion {
+		return ErrTokenMalformed
+	}
+	pool := k.known[raw[1]]
+	if pool == nil {
+		return ErrTokenForged
+	}
+	body, mac := raw[:n-macSize], raw[n-macSize:n]
+	s := pool.Get().(*signer)
+	s.mac.Reset()
+	// Through the signer's own memory: what is written to an interface escapes.
+	s.mac.Write(s.buf[:copy(s.buf[:], body)])
+	same := subtle.ConstantTimeCompare(s.mac.Sum(s.sum[:0])[:macSize], mac) == 1
+	pool.Put(s)
+	if !same {
+		return ErrTokenForged
+	}
+	if !t.decode(body, held) {
+		*t = Token{}
+		return ErrTokenMalformed
+	}
+	if nowMS-t.BidMS > lifetime.Milliseconds() || t.BidMS-nowMS > ClockSkew.Milliseconds() {
+		return ErrTokenExpired
+	}
+	return nil
+}
+
+func (t *Token) encode(dst []byte, keyID uint8) []byte {
+	be := binary.BigEndian
+	dst = append(dst, tokenVersion, keyID)
+	dst = append(dst, t.BidID[:]...)
+	dst = be.AppendUint32(dst, uint32(t.BidMS/1000))
+	flags := t.Media&7 | t.SettleOn&3<<3
+	if t.Test {
+		flags |= 1 << 5
+	}
+	dst = append(dst, flags, t.ImpIndex)
+	dst = be.AppendUint32(dst, t.ShopID)
+	dst = be.AppendUint32(dst, t.CampaignID)
+	dst = be.AppendUint32(dst, t.CreativeID)
+	dst = be.AppendUint32(dst, t.FeeBPS)
+	dst = be.AppendUint64(dst, uint64(t.Price))
+	dst = be.AppendUint64(dst, uint64(t.Rate))
+	dst = be.AppendUint64(dst, uint64(t.Hold))
+	dst = be.AppendUint64(dst, t.User)
+	dst = append(dst, t.Currency[:]...)
+	dst = append(dst, t.ShopCurrency[:]...)
+	name := t.Exchange
+	if len(name) > MaxExchangeName {
+		name = name[:MaxExchangeName]
+	}
+	dst = append(dst, uint8(len(name)))
+	return append(dst, name...)
+}
+
+func (t *Token) decode(b []byte, held string) bool {
+	be := binary.BigEndian
+	copy(t.BidID[:], b[2:18])
+	t.BidMS = int64(be.Uint32(b[18:])) * 1000
+	flags := b[22]
+	t.Media, t.SettleOn, t.Test, t.ImpIndex = flags&7, flags>>3&3, flags>>5&1 == 1, b[23]
+	t.ShopID, t.CampaignID, t.CreativeID, t.FeeBPS = be.Uint32(b[24:]), be.Uint32(b[28:]), be.Uint32(b[32:]), be.Uint32(b[36:])
+	t.Price, t.Rate = money.CPM(be.Uint64(b[40:])), money.Rate(be.Uint64(b[48:]))
+	t.Hold, t.User = money.Nano(be.Uint64(b[56:])), be.Uint64(b[64:])
+	copy(t.Currency[:], b[72:75])
+	copy(t.ShopCurrency[:], b[75:78])
+	name := b[tokenFixed:]
+	if int(b[tokenFixed-1]) != len(name) || len(name) > MaxExchangeName {
+		return false
+	}
+	if t.Exchange = held; held != string(name) {
+		t.Exchange = string(name)
+	}
+	return true
+}

@@ -1,0 +1,137 @@
+package pacing
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Frequency counts how often a person saw a campaign within a window. Bounded
+// and in memory; counts come from settled events, so that every node that
+// folds the log counts alike. Safe for many goroutines, no allocation at
+// steady state.
+type Frequency struct {
+	shards [holdShards]freqShard
+	max    int64
+	n      atomic.Int64
+	evict  atomic.Uint64
+}
+
+type freqShard struct {
+	mu sync.Mutex
+	m  map[freqKey]freqCell
+}
+
+type freqKey struct {
+	user     uint64
+	campaign uint32
+}
+
+// freqCell keeps the last eight sightings in seconds since the epoch, newest
+// first, which answers every cap up to eight exactly; more counts the older.
+type freqCell struct {
+	at   [8]uint32
+	more uint32
+}
+
+// NewFrequency counts at most max pairs of person and campaign; 0 means
+// 4,000,000. When full, a pair that has been quiet makes room.
+func NewFrequency(max int) *Frequency {
+	if max == 0 {
+		max = 4_000_000
+	}
+	f := &Frequency{max: int64(max)}
+	for i := range f.shards {
+		f.shards[i].m = make(map[freqKey]freqCell)
+	}
+	return f
+}
+
+func (f *Frequency) shard(user uint64) *freqShard { return &f.shards[user%holdShards] }
+
+// Add counts an impression. user 0 is nobody.
+func (f *Frequency) Add(user uint64, campaign uint32, ms int64) {
+	if user == 0 {
+		return
+	}
+	s := f.shard(user)
+	k, now := freqKey{user, campaign}, uint32(ms/1000)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.m[k]
+	if !ok && f.n.Add(1) > f.max {
+		f.makeRoom(s)
+	}
+	if last := c.at[len(c.at)-1]; last != 0 {
+		c.more++
+	}
+	// Events of several nodes may be out of order by seconds: keep them sorted.
+	for i := range c.at {
+		if now >= c.at[i] {
+			now, c.at[i] = c.at[i], now
+		}
+	}
+	s.m[k] = c
+}
+
+// makeRoom removes the quietest of a few pairs; s is locked.
+func (f *Frequency) makeRoom(s *freqShard) {
+	var victim freqKey
+	oldest, looked := uint32(1<<32-1), 0
+	for k, c := range s.m { // the order of a Go map is random: a sample
+		if c.at[0] < oldest {
+			oldest, victim = c.at[0], k
+		}
+		if looked++; looked == 8 {
+			break
+		}
+	}
+	if looked > 0 {
+		delete(s.m, victim)
+		f.n.Add(-1)
+		f.evict.Add(1)
+	}
+}
+
+// Count tells how many impressions of a campaign the person had since
+// sinceMS. Above eight it may be too high by those older than the eighth: a
+// cap errs on the side of the person.
+func (f *Frequency) Count(user uint64, campaign uint32, sinceMS int64) int {
+	if user == 0 {
+		return 0
+	}
+	s := f.shard(user)
+	s.mu.Lock()
+	c, ok := s.m[freqKey{user, campaign}]
+	s.mu.Unlock()
+	if !ok {
+		return 0
+	}
+	since, n := uint32(max(sinceMS, 0)/1000), 0
+	for _, at := range c.at {
+		if at == 0 || at < since {
+			return n
+		}
+		n++
+	}
+	return n + int(c.more)
+}
+
+// Expire forgets pairs that were quiet since sinceMS, in one shard a call.
+func (f *Frequency) Expire(shard uint32, sinceMS int64) {
+	s := &f.shards[shard%holdShards]
+	since := uint32(max(sinceMS, 0) / 1000)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, c := range s.m {
+		if c.at[0] < since {
+			delete(s.m, k)
+			f.n.Add(-1)
+		}
+	}
+}
+
+// Stats returns how many pairs are counted, the bound, and how many had to
+// make room.
+func (f *Frequency) Stats() (n, max int64, evicted uint64) {
+	return f.n.Load(), f.max, f.evict.Load()
+}

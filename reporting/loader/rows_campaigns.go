@@ -1,0 +1,64 @@
+package loader
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/events"
+)
+
+var shopsTable = &table{name: "grosz.shops", columns: []string{
+	"shop_id", "version", "name", "domain", "url", "currency", "time_zone", "fee_bps", "active", "loaded_at",
+}}
+
+var campaignsTable = &table{name: "grosz.campaigns", columns: []string{
+	"campaign_id", "shop_id", "version", "name", "kind", "status", "targeting", "cpm", "budget_day", "budget_total", "loaded_at",
+}}
+
+// A record that deletes has no names in it: the thing keeps its last row, so
+// that reports can still name it, and is listed here.
+var deletionsTable = &table{name: "grosz.deletions", columns: []string{"kind", "id", "version", "loaded_at"}}
+
+func campaignsTarget() *target {
+	return &target{topic: events.TopicCampaigns,
+		tables: []*table{shopsTable, campaignsTable, deletionsTable},
+		rows: func(_ *events.Decoder, line []byte, p place, out emit) error {
+			var r campaigns.Record
+			if err := json.Unmarshal(line, &r); err != nil {
+				return fmt.Errorf("campaign record: %w", err)
+			}
+			return recordRow(&r, p, out)
+		}}
+}
+
+func recordRow(r *campaigns.Record, p place, out emit) error {
+	switch {
+	case r.Deleted:
+		return deletedRow(r, p, out)
+	case r.Shop != nil:
+		s := r.Shop
+		return put(out, shopsTable, s.ID, r.Version, s.Name, s.Domain, s.URL, s.Currency.String(), s.TimeZone, s.FeeBPS, s.Active, p.loadedAt)
+	case r.Campaign != nil:
+		c := r.Campaign
+		return put(out, campaignsTable, c.ID, c.ShopID, r.Version, c.Name, c.Kind, c.Status, c.Targeting,
+			cpm(c.Bid.CPM), nano(c.Budget.Day), nano(c.Budget.Total), p.loadedAt)
+	case r.Products != nil:
+		return nil // feeds are not kept here
+	}
+	return fmt.Errorf("campaign record %q holds nothing that is known", r.Key)
+}
+
+func deletedRow(r *campaigns.Record, p place, out emit) error {
+	kind, rest, _ := strings.Cut(r.Key, "/")
+	if kind != "shop" && kind != "campaign" {
+		return nil
+	}
+	n, err := strconv.ParseUint(rest, 10, 32)
+	if err != nil {
+		return fmt.Errorf("campaign record %q: its id is not a number", r.Key)
+	}
+	return put(out, deletionsTable, kind, uint32(n), r.Version, p.loadedAt)
+}

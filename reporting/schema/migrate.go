@@ -1,0 +1,178 @@
+package schema
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migration is one file of SQL. Its statements must be safe to run twice (IF
+// NOT EXISTS, OR REPLACE): ClickHouse has no lock or transaction around them,
+// so that two loaders that start together both run them.
+type Migration struct {
+	Version    uint32
+	Name       string // file name
+	SHA256     string // of the file, hex
+	Statements []string
+}
+
+// Migrations returns all in order.
+func Migrations() ([]Migration, error) { return readMigrations(files) }
+
+func readMigrations(from fs.FS) ([]Migration, error) {
+	names, err := fs.Glob(from, "migrations/*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("listing migrations: %w", err)
+	}
+	slices.Sort(names)
+	var all []Migration
+	for i, name := range names {
+		text, err := fs.ReadFile(from, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading migration: %w", err)
+		}
+		base := path.Base(name)
+		number, _, _ := strings.Cut(base, "_")
+		v, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || int(v) != i+1 {
+			return nil, fmt.Errorf("migration %s: its number must be %04d", base, i+1)
+		}
+		sum := sha256.Sum256(text)
+		all = append(all, Migration{uint32(v), base, hex.EncodeToString(sum[:]), split(string(text))})
+	}
+	return all, nil
+}
+
+// split cuts SQL at semicolons that end a line, and drops comments that
+// begin one.
+func split(text string) []string {
+	var out []string
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "--") {
+			continue
+		}
+		trimmed := strings.TrimRight(line, " \t\r\n")
+		rest, ends := strings.CutSuffix(trimmed, ";")
+		b.WriteString(rest)
+		b.WriteByte('\n')
+		if ends {
+			out = appendStatement(out, &b)
+		}
+	}
+	return appendStatement(out, &b)
+}
+
+func appendStatement(out []string, b *strings.Builder) []string {
+	if s := strings.TrimSpace(b.String()); s != "" {
+		out = append(out, s)
+	}
+	b.Reset()
+	return out
+}
+
+const ledger = `CREATE TABLE IF NOT EXISTS grosz.schema_migrations
+(
+    version    UInt32                COMMENT 'number of the migration',
+    name       String                COMMENT 'its file',
+    sha256     String                COMMENT 'of the file, hex',
+    applied_at DateTime64(3, 'UTC')  COMMENT 'when it was last applied'
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version
+COMMENT 'Migrations that were applied.'`
+
+// Migrate brings the database to this program's schema: migrations that are
+// not recorded, or whose text has changed since, are run in order. A schema
+// newer than the program is left as it is, so that an older program may still
+// run beside a newer one. Two callers at once do no harm.
+func Migrate(ctx context.Context, conn driver.Conn, log *slog.Logger) error {
+	all, err := Migrations()
+	if err != nil {
+		return err
+	}
+	for _, sql := range []string{"CREATE DATABASE IF NOT EXISTS grosz", ledger} {
+		if err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("preparing migrations: %w", err)
+		}
+	}
+	done, err := applied(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for v := range done {
+		if int(v) > len(all) {
+			log.Info("the schema is newer than this program", "schema", v, "program", len(all))
+			return nil
+		}
+	}
+	for _, m := range all {
+		if done[m.Version] == m.SHA256 {
+			continue
+		}
+		for i, sql := range m.Statements {
+			if err := exec(ctx, conn, sql); err != nil {
+				return fmt.Errorf("migration %s, statement %d: %w", m.Name, i+1, err)
+			}
+		}
+		err := conn.Exec(ctx, "INSERT INTO grosz.schema_migrations (version, name, sha256, applied_at) SELECT ?, ?, ?, now64(3)", m.Version, m.Name, m.SHA256)
+		if err != nil {
+			return fmt.Errorf("recording migration %s: %w", m.Name, err)
+		}
+		log.Info("schema migrated", "migration", m.Name)
+	}
+	return nil
+}
+
+// exec tries a few times: two that replace a view at the same moment may
+// get in each other's way.
+func exec(ctx context.Context, conn driver.Conn, sql string) error {
+	var err error
+	for try := range 4 {
+		if err = conn.Exec(ctx, sql); err == nil || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(50<<try) * time.Millisecond):
+		}
+	}
+	return err
+}
+
+// applied returns the recorded migrations' hashes by version.
+func applied(ctx context.Context, conn driver.Conn) (map[uint32]string, error) {
+	rows, err := conn.Query(ctx, "SELECT version, sha256 FROM grosz.schema_migrations FINAL")
+	if err != nil {
+		return nil, fmt.Errorf("reading applied migrations: %w", err)
+	}
+	defer rows.Close()
+	done := make(map[uint32]string)
+	for rows.Next() {
+		var v uint32
+		var sum string
+		if err := rows.Scan(&v, &sum); err != nil {
+			return nil, fmt.Errorf("reading applied migrations: %w", err)
+		}
+		done[v] = sum
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading applied migrations: %w", err)
+	}
+	return done, nil
+}
