@@ -56,7 +56,7 @@ func openCampaign(id uint32) *campaigns.Campaign {
 			{ID: 1, Media: "banner", Title: "Sofas", CTA: "Look"},
 			{ID: 2, Media: "native", Title: "Sofas for you", Body: "Soft ones.", CTA: "Look", ImageURL: "https://cdn.sofa.example/a.jpg"},
 			{ID: 3, Media: "video", Title: "Sofas", Video: &campaigns.Video{
-				URL: "/assets/spot15.mp4", MIME: "video/mp4", DurationMS: 15_000, W: 640, H: 360, BitrateKbps: 300,
+				URL: "/spot15.mp4", MIME: "video/mp4", DurationMS: 15_000, W: 640, H: 360, BitrateKbps: 300,
 			}},
 		},
 	}

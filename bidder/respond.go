@@ -9,15 +9,16 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/jsontext"
 	"github.com/grosz/grosz/internal/money"
 )
 
 // urlSet is the beginnings of our URLs in one scheme.
-type urlSet struct{ base, win, bill, loss, impression, click, why string }
+type urlSet struct{ base, assets, win, bill, loss, impression, click, why string }
 
 func newURLSet(base string) urlSet {
 	return urlSet{
-		base: base, win: base + pathWin + "?t=", bill: base + pathBill + "?t=", loss: base + pathLoss + "?t=",
+		base: base, assets: base + "/assets", win: base + pathWin + "?t=", bill: base + pathBill + "?t=", loss: base + pathLoss + "?t=",
 		impression: base + pathImpression + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=",
 	}
 }
@@ -35,7 +36,7 @@ var markupType = [...]int64{events.MediaBanner: 1, events.MediaVideo: 2, events.
 // be written is let go; if none is left, c.out is empty.
 func (b *Bidder) respond(c *bidContext) NoBidReason {
 	w := append(c.out[:0], `{"id":`...)
-	w = openrtb.AppendString(w, c.view.ID)
+	w = jsontext.AppendString(w, c.view.ID)
 	w = append(w, `,"cur":"`...)
 	w = append(w, c.currency[:]...)
 	w = append(w, `","seatbid":[{`...)
@@ -66,7 +67,7 @@ func (b *Bidder) respond(c *bidContext) NoBidReason {
 	return ReasonNone
 }
 
-func quoted(dst []byte, s string) []byte { return openrtb.AppendString(dst, s) }
+func quoted(dst []byte, s string) []byte { return jsontext.AppendString(dst, s) }
 
 // appendBid writes one bid object; false when its ad could not be rendered.
 func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
@@ -241,7 +242,7 @@ func (c *bidContext) links(urls *urlSet, secure bool) {
 	}
 	*l = creatives.Links{
 		ImpURL: cut(urls.impression, priceMacro), ClickURL: cut(urls.click), WhyURL: cut(urls.why),
-		ClickMacro: c.exchange.clickMacro, AssetBase: urls.base, Secure: secure,
+		ClickMacro: c.exchange.clickMacro, AssetBase: urls.assets, Secure: secure,
 	}
 	c.urls = u
 }

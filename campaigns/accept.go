@@ -107,7 +107,7 @@ func (c *Compiler) accepts(n *node, neg bool) []accept {
 		if !p.kind.isDense() {
 			return nil
 		}
-		return []accept{{attr: p.attr, co: neg, bits: p.bits}}
+		return []accept{{attr: p.attr, co: neg, bits: p.more.bits}}
 	case opAnd, opOr:
 		all := (n.op == opAnd) != neg
 		out := c.accepts(n.kids[0], neg)

@@ -14,9 +14,13 @@ import (
 func (m *Matcher) ask(p *pred) bool {
 	switch {
 	case p.kind == kindUser:
-		return p.user.Holds(m.profile(p.shop), m.f.NowMS)
+		return m.s.index.asked[p.user].Holds(m.profile(p.shop), m.f.NowMS)
 	case p.kind.isDense():
-		return p.bits.has(m.attr(p.attr))
+		v := m.attr(p.attr)
+		if v < 64 {
+			return p.low>>v&1 != 0
+		}
+		return p.more.bits.has(v)
 	case p.kind.isList():
 		for _, v := range m.values[p.kind] {
 			if p.set.has(v) {
@@ -29,32 +33,50 @@ func (m *Matcher) ask(p *pred) bool {
 }
 
 func (m *Matcher) askText(p *pred) bool {
-	f := m.f
+	f, text := m.f, p.more.text
 	switch p.kind {
 	case kindURLContains:
-		return containsFold(f.URL, p.text)
+		return strings.Contains(m.lowerURL(), text)
 	case kindURLPrefix:
-		return hasURLPrefix(f.URL, p.text)
+		return hasURLPrefix(f.URL, text)
 	case kindSearchContains:
 		if len(m.search) == 0 {
 			m.search = segments.AppendFolded(m.search, f.Search, 1024)
 		}
-		return strings.Contains(unsafe.String(unsafe.SliceData(m.search), len(m.search)), p.text)
+		return strings.Contains(view(m.search), text)
 	}
 	if f.URL == "" {
 		return false
 	}
-	_, rest := splitURL(f.URL)
 	if p.kind == kindPathPrefix {
-		return strings.HasPrefix(pathOf(rest), p.text)
+		_, rest := splitURL(f.URL)
+		return strings.HasPrefix(pathOf(rest), text)
 	}
-	return containsFold(pathOf(rest), p.text)
+	_, rest := splitURL(m.lowerURL())
+	return strings.Contains(pathOf(rest), text)
 }
+
+// lowerURL is the URL with its ASCII capitals lowered, made when first asked
+// for.
+func (m *Matcher) lowerURL() string {
+	if len(m.url) == 0 {
+		m.url = append(m.url, m.f.URL...)
+		for i, c := range m.url {
+			if c >= 'A' && c <= 'Z' {
+				m.url[i] = c | 0x20
+			}
+		}
+	}
+	return view(m.url)
+}
+
+// view is b as a string that shares its bytes: for comparisons only.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // profile returns who the user is to a shop, or nil.
 func (m *Matcher) profile(shop uint32) *segments.Profile {
-	for i := range m.f.Profiles {
-		if m.f.Profiles[i].Shop == shop {
+	for i, id := range m.shops {
+		if id == shop {
 			return &m.f.Profiles[i].Profile
 		}
 	}
@@ -121,6 +143,9 @@ func (m *Matcher) readValues(d *dict) {
 	if d.has(kindHost) && f.URL != "" {
 		host, _ := splitURL(f.URL)
 		m.add(d, kindHost, bareHost(strings.TrimSuffix(host, ".")))
+	}
+	if d.has(kindHost) && f.Search != "" {
+		m.addValue(kindHost, d.find(kindHost, append(m.buf[:0], hasSearch...)))
 	}
 	if d.has(kindDomain) {
 		m.addDomain(d)

@@ -48,7 +48,7 @@ const (
 	kindSearch
 	kindCity
 	kindRegion
-	kindHost // of the URL; made from kindURLPrefix, for the index only
+	kindHost // for the index only: the URL's host, and hasSearch
 
 	// Small vocabularies: one value per request.
 	kindExchange

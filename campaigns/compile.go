@@ -38,6 +38,7 @@ func (p Problem) Unwrap() error { return p.Err }
 type Compiler struct {
 	vocab *vocab
 	preds []pred
+	users []segments.Predicate // what preds ask of profiles
 	pids  map[string]uint32
 	zones []*time.Location
 	key   []byte // scratch of resolve
@@ -69,7 +70,7 @@ func NewCompiler() *Compiler {
 
 // reset forgets compiled expressions, with all that they share.
 func (c *Compiler) reset() {
-	c.vocab, c.preds, c.pids, c.zones = newVocab(), nil, map[string]uint32{}, nil
+	c.vocab, c.preds, c.users, c.pids, c.zones = newVocab(), nil, nil, map[string]uint32{}, nil
 	c.dict, c.stale, c.campaigns = nil, 0, map[uint32]*campaignEntry{}
 }
 

@@ -8,19 +8,33 @@ import (
 	"slices"
 
 	"github.com/grosz/grosz/internal/money"
-	"github.com/grosz/grosz/segments"
 )
 
-// pred is a predicate as the hot path asks it. Equal predicates are one, so
-// that a request answers each at most once.
+// pred is a predicate as the hot path asks it, one cache line. Equal
+// predicates are one, so that a request answers each at most once.
 type pred struct {
 	kind predKind
 	attr attrID
 	shop uint32
-	user segments.Predicate
-	bits bitset   // accepted values of the attribute
-	set  valueSet // accepted values of a list; the host of a URL prefix
-	text string
+	user uint32    // in the table of profile predicates
+	low  uint64    // the first 64 of more.bits
+	set  valueSet  // accepted values of a list
+	more *predMore // nil for kindUser
+}
+
+// predMore is the part of a predicate whose size varies.
+type predMore struct {
+	bits  bitset   // accepted values of the attribute
+	found []uint32 // the values by which it is found, rising
+	text  string
+}
+
+// found returns the numbers of the values by which the predicate is found.
+func (p *pred) found() []uint32 {
+	if p.more == nil {
+		return nil
+	}
+	return p.more.found
 }
 
 // instr asks a predicate and goes on at t or f: an index, the length of the
@@ -86,11 +100,11 @@ func (c *Compiler) expr(src string, shop *CompiledShop) (*compiledExpr, error) {
 
 // resolve returns the number of a predicate, the same for equal ones.
 func (c *Compiler) resolve(p *predicate, shop *CompiledShop) uint32 {
-	q := pred{kind: p.kind}
+	q, bits := pred{kind: p.kind}, bitset(nil)
 	key := append(c.key[:0], byte(p.kind))
 	switch {
 	case p.kind == kindUser:
-		q.shop, q.user = shop.ID, p.user
+		q.shop, q.user = shop.ID, uint32(len(c.users))
 		key = binary.LittleEndian.AppendUint32(key, shop.ID)
 		key = append(key, byte(p.user.Op), byte(p.user.Cmp))
 		key = binary.LittleEndian.AppendUint32(key, p.user.Within)
@@ -98,15 +112,15 @@ func (c *Compiler) resolve(p *predicate, shop *CompiledShop) uint32 {
 		key = binary.LittleEndian.AppendUint64(key, uint64(p.user.Value))
 	case p.kind == kindHour || p.kind == kindWeekday:
 		q.attr = c.zoneAttr(shop.Location.String(), p.kind)
-		q.bits = bitset{uint64(p.mask) << 1}
+		bits = bitset{uint64(p.mask) << 1}
 		key = binary.LittleEndian.AppendUint16(key, uint16(q.attr))
 		key = binary.LittleEndian.AppendUint32(key, p.mask)
 	case p.kind.isDense():
 		q.attr = fixedAttr(p.kind)
 		for _, v := range p.values {
-			q.bits = q.bits.with(c.vocab.id(p.kind, v))
+			bits = bits.with(c.vocab.id(p.kind, v))
 		}
-		for _, w := range q.bits {
+		for _, w := range bits {
 			key = binary.LittleEndian.AppendUint64(key, w)
 		}
 	case p.kind == kindWord:
@@ -127,15 +141,24 @@ func (c *Compiler) resolve(p *predicate, shop *CompiledShop) uint32 {
 	if pid, ok := c.pids[string(key)]; ok {
 		return pid
 	}
-	c.fill(&q, p)
+	if p.kind == kindUser {
+		c.users = append(c.users, p.user)
+	} else {
+		q.more = c.more(p)
+		q.set = newValueSet(q.more.found)
+		if q.more.bits = bits; len(bits) > 0 {
+			q.low = bits[0]
+		}
+	}
 	pid := uint32(len(c.preds))
 	c.preds = append(c.preds, q)
 	c.pids[string(key)] = pid
 	return pid
 }
 
-// fill numbers the values of a new predicate.
-func (c *Compiler) fill(q *pred, p *predicate) {
+// more numbers the values of a new predicate.
+func (c *Compiler) more(p *predicate) *predMore {
+	q := &predMore{}
 	var ids []uint32
 	switch {
 	case p.kind == kindWord:
@@ -150,12 +173,20 @@ func (c *Compiler) fill(q *pred, p *predicate) {
 		q.text = p.values[0]
 		host, _ := splitURL(q.text)
 		ids = []uint32{c.vocab.id(kindHost, host)}
+	case p.kind == kindSearchContains:
+		q.text = p.values[0]
+		ids = []uint32{c.vocab.id(kindHost, hasSearch)}
 	case len(p.values) > 0 && !p.kind.isDense():
 		q.text = p.values[0]
 	}
 	slices.Sort(ids)
-	q.set = newValueSet(ids)
+	q.found = ids
+	return q
 }
+
+// hasSearch is the value by which campaigns are found that compare the search
+// with a text: few requests have a search. No host looks like it.
+const hasSearch = "?"
 
 // cover chooses predicates of which at least one holds whenever the tree
 // does, as rare ones as possible; the cost is a guess at how many requests
@@ -196,7 +227,7 @@ func (c *Compiler) cover(n *node, neg bool) ([]uint32, float64) {
 // cost ranks what a request is looked up by: few users are known to one shop,
 // fewer pages are of one host, many are of one category.
 func (c *Compiler) cost(p *pred) float64 {
-	n := math.Sqrt(float64(max(len(p.set.sorted), 1)))
+	n := math.Sqrt(float64(max(len(p.found()), 1)))
 	switch p.kind {
 	case kindUser:
 		return 1
@@ -206,6 +237,8 @@ func (c *Compiler) cost(p *pred) float64 {
 		return 3 * n
 	case kindKeyword, kindWord:
 		return 5 * n
+	case kindSearchContains:
+		return 20
 	case kindCity:
 		return 10 * n
 	case kindCategory:
@@ -221,22 +254,26 @@ func (c *Compiler) cost(p *pred) float64 {
 func (c *Compiler) generate(e *compiledExpr) {
 	var parts []*node
 	flatten(e.root, &parts)
+	const onAttrs = 5
 	rank := func(n *node) int {
+		neg := false
 		for n.op == opNot {
-			n = n.kids[0]
+			n, neg = n.kids[0], !neg
 		}
 		if n.op != opLeaf {
 			return 2
 		}
 		switch k := c.preds[n.pid].kind; {
 		case k.isDense():
-			return 4
+			return onAttrs
 		case k == kindUser:
 			return 0
-		case k.isList():
+		case k.isList() && !neg:
 			return 1
+		case k.isList():
+			return 3 // exclusions seldom exclude
 		}
-		return 3
+		return 4
 	}
 	slices.SortStableFunc(parts, func(a, b *node) int { return cmp.Compare(rank(a), rank(b)) })
 	g := generator{}
@@ -245,7 +282,7 @@ func (c *Compiler) generate(e *compiledExpr) {
 		if part.op == opTrue {
 			continue
 		}
-		if rank(part) == 4 && e.dense < 0 {
+		if rank(part) == onAttrs && e.dense < 0 {
 			e.dense = len(g.code)
 		}
 		next := g.label()

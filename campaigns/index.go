@@ -1,8 +1,11 @@
 package campaigns
 
 import (
+	"cmp"
 	"slices"
 	"time"
+
+	"github.com/grosz/grosz/segments"
 )
 
 // index finds the campaigns that a request may concern. Every campaign with a
@@ -12,28 +15,32 @@ import (
 // over the request's attributes; what remains runs the campaign's code.
 type index struct {
 	preds []pred
+	asked []segments.Predicate // of profiles, by pred.user
 	zones []*time.Location
 	dict  *dict
 
-	code    []instr
-	progs   []prog
-	sigs    []uint64
-	flights []flight
+	code []instr
+	hot  []hot // by campaign
 
-	groups   []group
-	values   [kindHost + 1]postings // groups by the number of a value
+	groups   []group                // those of users first, by shop
+	users    []segments.Predicate   // what the first groups ask of a profile
 	shops    map[uint32]span        // groups of a shop's profile predicates
+	values   [kindHost + 1]postings // what to try for the number of a value
 	open     bitGroup
 	bitmaps  []bitGroup // of large groups
 	merged   []bitGroup // of values that many groups share
 	hasLists bool
 }
 
-// prog is where a campaign's code is: it accepts at dense when the attributes
-// were checked before, else at end.
-type prog struct{ from, dense, end uint32 }
-
-type flight struct{ start, end int64 }
+// hot is what is read of every campaign that is tried: half a cache line. Its
+// code accepts at dense when the attributes were checked before, else at end.
+type hot struct {
+	sig        uint64
+	from       uint32
+	dense, end uint16
+	startMS    int64
+	endMS      int64
+}
 
 type span struct{ from, to uint32 }
 
@@ -44,15 +51,21 @@ type group struct {
 	members []uint32
 }
 
-// postings lists groups by value number: groups[from[v]:from[v+1]]. Where
-// merge[v] > 0, merged[merge[v]-1] holds all their members instead.
+// postings lists what a value leads to: entries[from[v]:from[v+1]]. Where
+// merge[v] > 0, merged[merge[v]-1] holds all the campaigns instead.
 type postings struct {
-	from   []uint32
-	groups []uint32
-	merge  map[uint32]int32
+	from    []uint32
+	entries []entry
+	merge   map[uint32]int32
 }
 
+// entry is a campaign of a small group, or a group (isGroup is set).
+type entry struct{ pid, to uint32 }
+
+const isGroup = 1 << 31
+
 const (
+	smallGroup  = 4       // members up to which a group is posted as campaigns
 	largeGroup  = 128     // members from which a group has bitmaps
 	largeValue  = 256     // members of a value's groups from which they are merged
 	mergeBudget = 1 << 22 // members in all merged groups
@@ -61,6 +74,7 @@ const (
 func (c *Compiler) buildIndex(s *Snapshot) {
 	x := &s.index
 	x.preds, x.zones, x.dict = c.preds[:len(c.preds):len(c.preds)], c.zones[:len(c.zones):len(c.zones)], c.dict
+	x.asked = c.users[:len(c.users):len(c.users)]
 	x.flatten(s.Campaigns)
 	groupOf := make([]int32, len(c.preds)) // number + 1
 	var open []uint32
@@ -96,27 +110,28 @@ func (x *index) flatten(all []*CompiledCampaign) {
 		n += len(cc.expr.code)
 	}
 	x.code = make([]instr, 0, n)
-	x.progs, x.sigs, x.flights = make([]prog, len(all)), make([]uint64, len(all)), make([]flight, len(all))
+	x.hot = make([]hot, len(all))
 	for i, cc := range all {
-		e, from := cc.expr, uint32(len(x.code))
+		e := cc.expr
+		x.hot[i] = hot{e.sig, uint32(len(x.code)), uint16(e.dense), uint16(len(e.code)), cc.StartMS, cc.EndMS}
 		x.code = append(x.code, e.code...)
-		x.progs[i] = prog{from, uint32(e.dense), uint32(len(e.code))}
-		x.sigs[i] = e.sig
-		x.flights[i] = flight{cc.StartMS, cc.EndMS}
 	}
 }
 
-// sortGroups puts the groups of each shop beside each other.
+// sortGroups puts the groups of users first, those of a shop beside each
+// other.
 func (x *index) sortGroups() {
 	slices.SortStableFunc(x.groups, func(a, b group) int {
-		return int(int64(x.preds[a.pid].shop) - int64(x.preds[b.pid].shop))
+		p, q := &x.preds[a.pid], &x.preds[b.pid]
+		return cmp.Or(cmp.Compare(p.kind, q.kind), cmp.Compare(p.shop, q.shop), cmp.Compare(a.pid, b.pid))
 	})
 	x.shops = map[uint32]span{}
 	for i := range x.groups {
 		p := &x.preds[x.groups[i].pid]
 		if p.kind != kindUser {
-			continue
+			break
 		}
+		x.users = append(x.users, x.asked[p.user])
 		sp, ok := x.shops[p.shop]
 		if !ok {
 			sp.from = uint32(i)
@@ -126,49 +141,53 @@ func (x *index) sortGroups() {
 	}
 }
 
-// post lists the groups under the values of their predicates.
+// post lists what every value leads to.
 func (x *index) post() {
 	var most [kindHost + 1]uint32
-	x.eachValue(func(kind predKind, v, _ uint32) { most[kind] = max(most[kind], v) })
+	x.eachValue(func(kind predKind, v uint32, _ entry) { most[kind] = max(most[kind], v) })
 	for kind := range x.values {
 		if most[kind] > 0 {
 			x.values[kind].from = make([]uint32, most[kind]+2)
 			x.hasLists = true
 		}
 	}
-	x.eachValue(func(kind predKind, v, _ uint32) { x.values[kind].from[v+1]++ })
+	x.eachValue(func(kind predKind, v uint32, _ entry) { x.values[kind].from[v+1]++ })
 	for kind := range x.values {
 		p := &x.values[kind]
 		for i := 1; i < len(p.from); i++ {
 			p.from[i] += p.from[i-1]
 		}
 		if n := len(p.from); n > 0 {
-			p.groups = make([]uint32, p.from[n-1])
+			p.entries = make([]entry, p.from[n-1])
 		}
 	}
 	var next [kindHost + 1][]uint32
 	for kind := range next {
 		next[kind] = slices.Clone(x.values[kind].from)
 	}
-	x.eachValue(func(kind predKind, v, g uint32) {
-		x.values[kind].groups[next[kind][v]] = g
+	x.eachValue(func(kind predKind, v uint32, e entry) {
+		x.values[kind].entries[next[kind][v]] = e
 		next[kind][v]++
 	})
 }
 
-// eachValue calls f for every value by which a group is found.
-func (x *index) eachValue(f func(kind predKind, v, group uint32)) {
-	for i := range x.groups {
-		p := &x.preds[x.groups[i].pid]
+// eachValue calls f for every value and what is found by it.
+func (x *index) eachValue(f func(kind predKind, v uint32, e entry)) {
+	for i := len(x.users); i < len(x.groups); i++ {
+		g := &x.groups[i]
+		p := &x.preds[g.pid]
 		kind := p.kind
-		if kind == kindURLPrefix {
+		if !kind.isList() { // a text predicate is found by the host's kind
 			kind = kindHost
 		}
-		if !kind.isList() {
-			continue
-		}
-		for _, v := range p.set.sorted {
-			f(kind, v, uint32(i))
+		for _, v := range p.found() {
+			if len(g.members) > smallGroup {
+				f(kind, v, entry{g.pid, uint32(i) | isGroup})
+				continue
+			}
+			for _, c := range g.members {
+				f(kind, v, entry{g.pid, c})
+			}
 		}
 	}
 }
@@ -179,18 +198,21 @@ func (x *index) mergeValues(all []*CompiledCampaign) {
 	for kind := range x.values {
 		p := &x.values[kind]
 		for v := 1; v+1 < len(p.from); v++ {
-			groups := p.groups[p.from[v]:p.from[v+1]]
+			entries := p.entries[p.from[v]:p.from[v+1]]
 			n := 0
-			for _, g := range groups {
-				n += len(x.groups[g].members)
+			for _, e := range entries {
+				n += max(len(x.membersOf(e)), 1)
 			}
-			if len(groups) < 8 || n < largeValue || n > budget {
+			if len(entries) < 8 || n < largeValue || n > budget {
 				continue
 			}
 			budget -= n
 			members := make([]uint32, 0, n)
-			for _, g := range groups {
-				members = append(members, x.groups[g].members...)
+			for _, e := range entries {
+				if e.to&isGroup == 0 {
+					members = append(members, e.to)
+				}
+				members = append(members, x.membersOf(e)...)
 			}
 			slices.Sort(members)
 			if p.merge == nil {
@@ -200,6 +222,14 @@ func (x *index) mergeValues(all []*CompiledCampaign) {
 			p.merge[uint32(v)] = int32(len(x.merged))
 		}
 	}
+}
+
+// membersOf returns the campaigns of an entry that is a group.
+func (x *index) membersOf(e entry) []uint32 {
+	if e.to&isGroup == 0 {
+		return nil
+	}
+	return x.groups[e.to&^isGroup].members
 }
 
 // bitGroup narrows many campaigns by the request's attributes: bit m of an

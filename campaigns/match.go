@@ -3,6 +3,8 @@ package campaigns
 import (
 	"math/bits"
 	"time"
+
+	"github.com/grosz/grosz/segments"
 )
 
 // Matcher is one goroutine's scratch for Match. Its zero value is not ready:
@@ -19,6 +21,7 @@ type Matcher struct {
 	seen   []uint32 // by campaign: epoch
 	out    []int32
 
+	shops  []uint32               // of f.Profiles
 	values [kindHost + 1][]uint32 // numbers of the request's values
 	attrs  [fixedAttrs]uint32
 	sig    uint64
@@ -26,6 +29,7 @@ type Matcher struct {
 	rows   [][]uint64
 	buf    []byte
 	search []byte // the folded search, when asked for
+	url    []byte // the URL in lower case, when asked for
 }
 
 // zoneTime is a zone's hour and weekday, valid for a clock hour.
@@ -47,10 +51,8 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 	x := &s.index
 	m.begin(s, f)
 	for i := range f.Profiles {
-		if sp, ok := x.shops[f.Profiles[i].Shop]; ok {
-			for g := sp.from; g < sp.to; g++ {
-				m.walk(g)
-			}
+		if sp, ok := x.shops[m.shops[i]]; ok {
+			m.walkUser(sp, &f.Profiles[i].Profile)
 		}
 	}
 	if x.hasLists {
@@ -72,11 +74,16 @@ func (m *Matcher) begin(s *Snapshot, f *Facts) {
 		m.zones = make([]zoneTime, len(x.zones))
 	}
 	m.s, m.f, m.out, m.search = s, f, m.out[:0], m.search[:0]
+	m.url = m.url[:0]
 	if m.epoch++; m.epoch == 1<<31 {
 		clear(m.memo)
 		clear(m.walked)
 		clear(m.seen)
 		m.epoch = 1
+	}
+	m.shops = m.shops[:0]
+	for i := range f.Profiles {
+		m.shops = append(m.shops, f.Profiles[i].Shop)
 	}
 	m.readAttrs(x.dict)
 	m.readValues(x.dict)
@@ -90,26 +97,51 @@ func grown(s []uint32, n int) []uint32 {
 	return append(s, make([]uint32, n-len(s))...)
 }
 
+// walkUser tries the campaigns of a shop that want such a profile.
+func (m *Matcher) walkUser(sp span, p *segments.Profile) {
+	x := &m.s.index
+	for g := sp.from; g < sp.to; g++ {
+		if x.users[g].Holds(p, m.f.NowMS) {
+			m.memo[x.groups[g].pid] = m.epoch<<1 | 1
+			m.walk(g)
+		}
+	}
+}
+
+// walkValues tries the campaigns that want one of the request's values.
 func (m *Matcher) walkValues(p *postings, kind predKind) {
 	x := &m.s.index
 	for _, v := range m.values[kind] {
 		if int(v)+1 >= len(p.from) {
 			continue
 		}
-		if i := p.merge[v]; i > 0 {
-			m.walkBits(&x.merged[i-1])
-			continue
-		}
-		for _, g := range p.groups[p.from[v]:p.from[v+1]] {
-			if kind != kindHost {
-				m.memo[x.groups[g].pid] = m.epoch<<1 | 1
+		if p.merge != nil {
+			if i := p.merge[v]; i > 0 {
+				m.walkBits(&x.merged[i-1])
+				continue
 			}
-			m.walk(g)
+		}
+		for _, e := range p.entries[p.from[v]:p.from[v+1]] {
+			if e.to&isGroup == 0 {
+				if h := &x.hot[e.to]; h.sig&m.sig == m.sig && m.seen[e.to] != m.epoch {
+					if kind != kindHost {
+						m.memo[e.pid] = m.epoch<<1 | 1
+					}
+					m.try(e.to, h, int(h.end))
+				}
+				continue
+			}
+			if kind != kindHost {
+				m.memo[e.pid] = m.epoch<<1 | 1
+			} else if !m.truth(e.pid) {
+				continue
+			}
+			m.walk(e.to &^ isGroup)
 		}
 	}
 }
 
-// walk tries the members of a group if its predicate holds.
+// walk tries the members of a group whose predicate holds.
 func (m *Matcher) walk(i uint32) {
 	if m.walked[i] == m.epoch {
 		return
@@ -117,17 +149,13 @@ func (m *Matcher) walk(i uint32) {
 	m.walked[i] = m.epoch
 	x := &m.s.index
 	g := &x.groups[i]
-	if !m.truth(g.pid) {
-		return
-	}
 	if g.bitmap >= 0 {
 		m.walkBits(&x.bitmaps[g.bitmap])
 		return
 	}
 	for _, c := range g.members {
-		if m.seen[c] != m.epoch && x.sigs[c]&m.sig == m.sig {
-			p := &x.progs[c]
-			m.try(c, x.code[p.from:p.from+p.end], p.end)
+		if h := &x.hot[c]; h.sig&m.sig == m.sig && m.seen[c] != m.epoch {
+			m.try(c, h, int(h.end))
 		}
 	}
 }
@@ -154,21 +182,18 @@ func (m *Matcher) walkBits(b *bitGroup) {
 		for ; word != 0; word &= word - 1 {
 			c := b.members[w<<6+bits.TrailingZeros64(word)]
 			if m.seen[c] != m.epoch {
-				p := &x.progs[c]
-				m.try(c, x.code[p.from:p.from+p.end], p.dense)
+				h := &x.hot[c]
+				m.try(c, h, int(h.dense))
 			}
 		}
 	}
 }
 
 // try runs a campaign's code up to stop, once per request.
-func (m *Matcher) try(c uint32, code []instr, stop uint32) {
+func (m *Matcher) try(c uint32, h *hot, stop int) {
 	m.seen[c] = m.epoch
-	if m.run(code, int(stop)) {
-		fl := m.s.index.flights[c]
-		if m.f.NowMS >= fl.start && (fl.end == 0 || m.f.NowMS < fl.end) {
-			m.out = append(m.out, int32(c))
-		}
+	if m.run(m.s.index.code[h.from:h.from+uint32(h.end)], stop) && m.f.NowMS >= h.startMS && (h.endMS == 0 || m.f.NowMS < h.endMS) {
+		m.out = append(m.out, int32(c))
 	}
 }
 

@@ -185,7 +185,10 @@ func normalValue(kind predKind, s string) (v, hint string, ok bool) {
 	}
 	v = string(appendNormal(nil, kind, s))
 	if names := vocabulary(kind); names != nil {
-		return v, suggest(s, names), slices.Contains(names, v) && (kind != kindOS || v != "other" || strings.EqualFold(s, v))
+		if slices.Contains(names, v) && (v != "other" || strings.EqualFold(s, v)) {
+			return v, "", true
+		}
+		return "", suggest(s, names), false
 	}
 	switch kind {
 	case kindDomain:
@@ -243,34 +246,6 @@ func validHost(s string) bool {
 func isLetters(s string) bool {
 	for i := range len(s) {
 		if c := s[i] | 0x20; c < 'a' || c > 'z' {
-			return false
-		}
-	}
-	return true
-}
-
-// containsFold tells whether s holds lower, which is in lower case; ASCII
-// letters compare in either case.
-func containsFold(s, lower string) bool {
-	n := len(lower)
-	for i := 0; i+n <= len(s); i++ {
-		if hasPrefixFold(s[i:], lower) {
-			return true
-		}
-	}
-	return false
-}
-
-func hasPrefixFold(s, lower string) bool {
-	if len(s) < len(lower) {
-		return false
-	}
-	for i := range len(lower) {
-		c := s[i]
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != lower[i] {
 			return false
 		}
 	}

@@ -123,47 +123,31 @@ func (d *dict) has(kind predKind) bool {
 	return len(d.names[kind]) > 0
 }
 
-// valueSet is a set of value numbers: sorted and scanned while short, hashed
-// when long.
-type valueSet struct {
-	sorted []uint32
-	slots  []uint32
-}
+// valueSet is a set of value numbers (from 1) with open addressing, at most
+// half full; an empty slot is 0.
+type valueSet []uint32
 
-const shortSet = 12
-
-func newValueSet(sorted []uint32) valueSet {
-	s := valueSet{sorted: sorted}
-	if len(sorted) <= shortSet {
-		return s
-	}
-	n := 32
-	for n < 2*len(sorted) {
+func newValueSet(values []uint32) valueSet {
+	n := 4
+	for n < 2*len(values) {
 		n *= 2
 	}
-	s.slots = make([]uint32, n)
-	for _, v := range sorted {
-		i := v * 0x9e3779b1 & uint32(n-1)
-		for s.slots[i] != 0 {
-			i = (i + 1) & uint32(n-1)
+	s := make(valueSet, n)
+	for _, v := range values {
+		i := s.slot(v)
+		for s[i] != 0 {
+			i = (i + 1) & (n - 1)
 		}
-		s.slots[i] = v
+		s[i] = v
 	}
 	return s
 }
 
-func (s *valueSet) has(v uint32) bool {
-	if s.slots == nil {
-		for _, w := range s.sorted {
-			if w == v {
-				return true
-			}
-		}
-		return false
-	}
-	mask := uint32(len(s.slots) - 1)
-	for i := v * 0x9e3779b1 & mask; s.slots[i] != 0; i = (i + 1) & mask {
-		if s.slots[i] == v {
+func (s valueSet) slot(v uint32) int { return int(v*0x9e3779b1>>7) & (len(s) - 1) }
+
+func (s valueSet) has(v uint32) bool {
+	for i := s.slot(v); s[i] != 0; i = (i + 1) & (len(s) - 1) {
+		if s[i] == v {
 			return true
 		}
 	}

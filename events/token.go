@@ -113,6 +113,9 @@ const (
 	tokenMax   = tokenFixed + MaxExchangeName + macSize
 )
 
+// tokenText is strict: each token has exactly one text.
+var tokenText = base64.RawURLEncoding.Strict()
+
 // TokenMaxLen bounds a token's text.
 const TokenMaxLen = (tokenMax*8 + 5) / 6
 
@@ -166,7 +169,7 @@ func (k *Keyring) Append(dst []byte, t *Token) []byte {
 	s.mac.Write(n)
 	sum := s.mac.Sum(s.sum[:0])
 	n = append(n, sum[:macSize]...)
-	dst = base64.RawURLEncoding.AppendEncode(dst, n)
+	dst = tokenText.AppendEncode(dst, n)
 	pool.Put(s)
 	return dst
 }
@@ -182,8 +185,9 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, lifetime time.Durat
 		return ErrTokenMalformed
 	}
 	var raw [tokenMax + 2]byte
-	n, err := base64.RawURLEncoding.Decode(raw[:], text)
-	if err != nil || n < tokenFixed+macSize || raw[0] != tokenVersion {
+	n, err := tokenText.Decode(raw[:], text)
+	// The decoder passes over line ends; with them a token would have many texts.
+	if err != nil || n != tokenText.DecodedLen(len(text)) || n < tokenFixed+macSize || raw[0] != tokenVersion {
 		return ErrTokenMalformed
 	}
 	pool := k.known[raw[1]]

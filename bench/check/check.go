@@ -32,6 +32,9 @@ type Options struct {
 	Rates *money.Rates
 	// BidsPerImp is how many open bids one imp may get; 0 means one.
 	BidsPerImp int
+	// SecureNotices wants https in nurl, burl and lurl too where imp.secure
+	// is 1.
+	SecureNotices bool
 	// MaxBody is the size of a request, in bytes, from which a 413 is a right
 	// answer; 0 means 1 MiB.
 	MaxBody int

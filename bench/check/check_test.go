@@ -126,7 +126,7 @@ func TestGoodAnswers(t *testing.T) {
 		{"sister category", "banner", func(w *world) { w.set("req.bcat", list("IAB2", "IAB22-1")) }},
 		{"another taxonomy", "banner", func(w *world) { w.set("req.bcat", list("IAB22"), "req.cattax", 6) }},
 		{"similar domain", "banner", func(w *world) { w.set("req.badv", list("hop.example", "other.example")) }},
-		{"secure", "banner", func(w *world) { w.set("imp.secure", 1) }},
+		{"secure", "banner", func(w *world) { w.set("imp.secure", 1, "bid.burl", "http://dsp.example/n?p=${AUCTION_PRICE}") }},
 		{"required duration", "video", func(w *world) { w.set("imp.video.rqddurs", list(6, 15), "imp.video.maxduration", 6) }},
 		{"extended duration", "video", func(w *world) { w.set("imp.video.maxduration", 10, "imp.video.maxextended", -1) }},
 		{"VAST namespace with secure", "video", func(w *world) {
@@ -240,7 +240,11 @@ func badCases() []badCase {
 		{RuleLanguage, "banner", change("req.wlang", list("pl"), "bid.language", "en")},
 		{RuleLanguage, "banner", change("req.wlangb", list("pl-PL"), "bid.langb", "en-GB")},
 		{RuleSecure, "banner", change("imp.secure", "1", "bid.adm", bannerAdm+`<img src="http://img.example/a">`)},
-		{RuleSecure, "banner", change("imp.secure", 1, "bid.nurl", "http://dsp.example/n?p=${AUCTION_PRICE}")},
+		{RuleSecure, "banner", change("imp.secure", 1, "bid.iurl", "http://img.example/a.png")},
+		{RuleSecure, "banner", func(w *world) {
+			w.set("imp.secure", 1, "bid.nurl", "http://dsp.example/n?p=${AUCTION_PRICE}")
+			w.opt.SecureNotices = true
+		}},
 		{RuleSecure, "native", change("imp.secure", 1, "bid.adm", strings.Replace(nativeAdm, "https://img.", `http:\/\/img.`, 1))},
 		{RuleDeal, "banner", change("bid.dealid", "d")},
 		{RuleDealFloor, "banner", change("imp.pmp", private, "bid.dealid", "d")},

@@ -71,11 +71,18 @@ func (j *judge) macros(field, s string, strict bool) string {
 // insecure finds plain http, other than in the names of XML namespaces.
 var insecure = regexp.MustCompile(`(?i)http:(\\?/){2}[^"'\s<>]*`)
 
+// secure is about assets and markup (3.2.4). Notices go from server to server;
+// an exchange that wants them secure too says so by an option.
 func (j *judge) secure(b *Bid, imp obj) {
 	if imp.intOr("secure", 0) != 1 {
 		return
 	}
-	for _, f := range []struct{ name, value string }{{"adm", b.AdM}, {"nurl", b.NURL}, {"burl", b.BURL}, {"lurl", b.LURL}, {"iurl", b.IURL}} {
+	type field struct{ name, value string }
+	fields := []field{{"adm", b.AdM}, {"iurl", b.IURL}}
+	if j.opt.SecureNotices {
+		fields = append(fields, field{"nurl", b.NURL}, field{"burl", b.BURL}, field{"lurl", b.LURL})
+	}
+	for _, f := range fields {
 		for _, u := range insecure.FindAllString(f.value, -1) {
 			if !strings.HasPrefix(u, "http://www.w3.org/") && !strings.HasPrefix(u, "http://www.iab.com/VAST") {
 				j.add(RuleSecure, "%s has %q", f.name, clip(u))

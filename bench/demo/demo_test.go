@@ -91,8 +91,14 @@ func seeded(t *testing.T) (*fakeConsole, Config, []Shop) {
 	f := &fakeConsole{t: t, lists: map[string][]m{}}
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
-	cfg := Config{Console: srv.URL, AdminKey: "admin", Site: "http://127.0.0.1:8092", Dir: filepath.Join(t.TempDir(), "d"), Seed: 3,
-		Videos: []campaigns.Video{{URL: "https://v.example/15.mp4", MIME: "video/mp4", DurationMS: 15_000, W: 640, H: 360, BitrateKbps: 60}}}
+	dir := t.TempDir()
+	videos, err := WriteVideos(filepath.Join(dir, "assets"))
+	require.NoError(t, err)
+	require.Len(t, videos, 2)
+	for _, v := range videos {
+		require.FileExists(t, filepath.Join(dir, "assets", v.URL))
+	}
+	cfg := Config{Console: srv.URL, AdminKey: "admin", Site: "http://127.0.0.1:8092", Dir: filepath.Join(dir, "d"), Seed: 3, Videos: videos}
 	shops, err := Seed(context.Background(), cfg)
 	require.NoError(t, err)
 	return f, cfg, shops
@@ -107,6 +113,11 @@ func TestSeedTwiceChangesNothing(t *testing.T) {
 		require.GreaterOrEqual(t, len(s.Products), 300)
 		for _, c := range f.lists[s.path("campaigns")] {
 			kinds[c["kind"].(string)]++
+			for _, cr := range c["creatives"].([]any) {
+				if v, ok := cr.(m)["video"].(m); ok {
+					require.Contains(t, v["url"], "http://127.0.0.1:8092/media/")
+				}
+			}
 		}
 	}
 	require.Equal(t, map[string]int{"remarketing": 3, "intent": 3, "interest": 6}, kinds)
@@ -200,7 +211,9 @@ func TestSites(t *testing.T) {
 	require.Contains(t, thanks, `"type":"purchase"`)
 	require.Contains(t, thanks, `"value":"`+p.Price.String()+`"`)
 	require.Contains(t, fetch(web.Get(srv.URL+"/shoes/cart")), "Koszyk jest pusty")
-	for _, missing := range []string{"/nope/", "/shoes/p/XX", "/shoes/c/xx", "/img/shoes/xx.svg", "/img/shoes/logo.png"} {
+	video := absolute([]campaigns.Video{{URL: "/demo/spot15.mp4"}}, srv.URL+mediaPath)[0].URL
+	require.Contains(t, fetch(web.Get(video))[:16], "ftyp")
+	for _, missing := range []string{"/nope/", "/media/x.mp4", "/shoes/p/XX", "/shoes/c/xx", "/img/shoes/xx.svg", "/img/shoes/logo.png"} {
 		resp, err := web.Get(srv.URL + missing)
 		require.NoError(t, err)
 		resp.Body.Close()

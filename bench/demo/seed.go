@@ -23,8 +23,12 @@ type Config struct {
 	AdminKey string
 	// Site is the base URL of the shops' own site (Sites).
 	Site string
-	// Videos are the files that video ads play; none leaves video out.
+	// Videos are the files that video ads play (see WriteVideos); none leaves
+	// video out.
 	Videos []campaigns.Video
+	// Assets is the base of relative video URLs, such as
+	// http://127.0.0.1:8080/assets; empty means the shops' own site.
+	Assets string
 	// Dir keeps the keys that the console shows only once.
 	Dir string
 	// Seed of the feeds.
@@ -78,6 +82,10 @@ func Seed(ctx context.Context, cfg Config) ([]Shop, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Assets == "" {
+		cfg.Assets = cfg.Site + mediaPath
+	}
+	videos := absolute(cfg.Videos, cfg.Assets)
 	state, err := readKept(cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -87,7 +95,7 @@ func Seed(ctx context.Context, cfg Config) ([]Shop, error) {
 	for _, c := range concepts() {
 		s := Shop{Slug: c.slug, Name: c.name, Domain: c.domain, Products: c.products(cfg.Site, cfg.Seed), concept: c}
 		k := state.Shops[c.slug]
-		err := errors.Join(s.ensureShop(ctx, api, &cfg))
+		err := s.ensureShop(ctx, api, &cfg)
 		if err == nil {
 			err = s.ensureKey(ctx, api, &k)
 		}
@@ -101,7 +109,7 @@ func Seed(ctx context.Context, cfg Config) ([]Shop, error) {
 		}
 		if err == nil {
 			state.Shops[c.slug] = k
-			err = errors.Join(writeKept(cfg.Dir, state), s.ensureCampaigns(ctx, api, cfg.Videos))
+			err = errors.Join(writeKept(cfg.Dir, state), s.ensureCampaigns(ctx, api, videos))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("demo shop %s: %w", c.slug, err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/internal/money"
@@ -20,6 +21,8 @@ type Sites struct {
 	log    *slog.Logger
 	mux    *http.ServeMux
 	pages  *template.Template
+	// started is the videos' time of last change.
+	started time.Time
 }
 
 type site struct {
@@ -45,7 +48,7 @@ func NewSites(shops []Shop, bidder string, log *slog.Logger) (*Sites, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sites{shops: map[string]*site{}, bidder: strings.TrimSuffix(bidder, "/"), log: log, mux: http.NewServeMux(), pages: pages}
+	s := &Sites{shops: map[string]*site{}, bidder: strings.TrimSuffix(bidder, "/"), log: log, mux: http.NewServeMux(), pages: pages, started: time.Now()}
 	for _, shop := range shops {
 		x := &site{Shop: shop, Hue: shop.concept.hue, Tagline: shop.concept.tagline, Lines: shop.concept.lines,
 			byID: map[string]*campaigns.Product{}, lineOf: map[string]*line{}}
@@ -60,6 +63,7 @@ func NewSites(shops []Shop, bidder string, log *slog.Logger) (*Sites, error) {
 	}
 	s.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.write(w, "index", s.order) })
 	s.mux.HandleFunc("GET /img/{shop}/{file}", s.image)
+	s.mux.HandleFunc("GET "+mediaPath+"/{path...}", s.media)
 	for _, x := range s.order {
 		for route, h := range map[string]func(*site, http.ResponseWriter, *http.Request){
 			"GET /%s/{$}": s.home, "GET /%s/c/{line}": s.category, "GET /%s/p/{id}": s.product, "GET /%s/search": s.search,

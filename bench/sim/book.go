@@ -70,6 +70,7 @@ type record struct {
 	N       uint64  `json:"n,omitempty"`
 	AtMS    int64   `json:"at,omitempty"`
 	ClickID string  `json:"click_id,omitempty"`
+	Page    bool    `json:"page,omitempty"` // a click that led to no shop
 	Sum     *Total  `json:"sum,omitempty"`
 	Touch   *touch  `json:"touch,omitempty"`
 }
@@ -128,7 +129,7 @@ func (s *bookState) apply(raw []byte) error {
 		s.pending[r.Notice.N] = r.Notice
 		s.last = max(s.last, r.Notice.N)
 	case r.K == "done":
-		if n := s.pending[r.N]; n != nil && n.Touch != nil {
+		if n := s.pending[r.N]; n != nil && n.Touch != nil && !r.Page {
 			n.Touch.AtMS, n.Touch.ClickID = r.AtMS, r.ClickID
 			s.touched(n.Touch)
 		}

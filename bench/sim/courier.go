@@ -106,7 +106,9 @@ func (c *courier) try(ctx context.Context, n *notice) bool {
 	n.tries++
 	delivered := status == http.StatusOK || status == http.StatusNoContent
 	if n.Kind == noticeClick {
-		delivered = status >= 300 && status < 400 && location != ""
+		// A page in place of a redirect is not the ad's click: banners also
+		// link to why they are shown. It is read, and leads nowhere.
+		delivered = status == http.StatusOK || status >= 300 && status < 400 && location != ""
 	}
 	if err != nil || !delivered {
 		c.stats.noticeFailures.Add(1)
@@ -118,6 +120,7 @@ func (c *courier) try(ctx context.Context, n *notice) bool {
 	rec := record{K: "done", N: n.N, AtMS: c.clock.NowMS()}
 	if n.Kind == noticeClick {
 		rec.ClickID = clickID(location)
+		rec.Page = location == ""
 	}
 	if err := n.book.append(n.Touch != nil, rec); err != nil {
 		c.log.Error("journal", slog.Any("error", err))

@@ -45,6 +45,7 @@ func newFakeBidder(t *testing.T) *fakeBidder {
 	mux.HandleFunc("GET /n/{kind}", b.notice)
 	mux.HandleFunc("GET /i", b.notice)
 	mux.HandleFunc("GET /c", b.click)
+	mux.HandleFunc("GET /why", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("POST /api/v1/shops/{shop}/events", b.shopEvents)
 	b.srv = httptest.NewServer(mux)
 	t.Cleanup(b.srv.Close)
@@ -98,7 +99,7 @@ func (b *fakeBidder) bid(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case imp.Banner != nil:
 			bid["mtype"], bid["w"], bid["h"] = 1, imp.Banner.W, imp.Banner.H
-			bid["adm"] = `<div><a href="` + click + `&amp;p=p1">A</a><img src="https://img.example/p.png"><img width=1 height=1 src="` + pixel + `"></div>`
+			bid["adm"] = `<div><a href="` + click + `&amp;p=p1">A</a><a href="` + base + `/why?t=` + token + `">why</a><img src="https://img.example/p.png"><img width=1 height=1 src="` + pixel + `"></div>`
 		case imp.Video != nil:
 			bid["mtype"] = 2
 			bid["adm"] = fmt.Sprintf(`<VAST version="3.0"><Ad id="1"><InLine><AdSystem>F</AdSystem><AdTitle>F</AdTitle><Impression><![CDATA[%s]]></Impression><Creatives><Creative><Linear><Duration>00:00:15</Duration><VideoClicks><ClickThrough><![CDATA[%s]]></ClickThrough></VideoClicks><MediaFiles><MediaFile type="video/mp4" delivery="progressive"><![CDATA[https://img.example/a.mp4]]></MediaFile></MediaFiles></Linear></Creative></Creatives></InLine></Ad></VAST>`, pixel, click)

@@ -107,6 +107,10 @@ func (w *World) recall(b *book) {
 			s := w.shoppers[t.Shopper]
 			s.inflight++
 			n.after = func(location string) {
+				if t.Click && location == "" {
+					w.released(s)
+					return
+				}
 				t.AtMS, t.ClickID = w.cfg.Timer.NowMS(), clickID(location)
 				w.mu.Lock()
 				s.inflight--
@@ -352,6 +356,13 @@ func (w *World) viewed(s *shopper, shop int, t *touch) {
 	s.shops[shop].seen++
 }
 
+// released lets a shopper go on after a touch that came to nothing.
+func (w *World) released(s *shopper) {
+	w.mu.Lock()
+	s.inflight--
+	w.mu.Unlock()
+}
+
 // clicks draws whether the shopper clicks, from the true probability.
 func (w *World) clicks(s *shopper, win *won) bool {
 	w.mu.Lock()
@@ -361,6 +372,10 @@ func (w *World) clicks(s *shopper, win *won) bool {
 
 // clicked notes a click that the bidder has heard of, and visits the shop.
 func (w *World) clicked(s *shopper, shop int, t *touch, location string) {
+	if location == "" {
+		w.released(s)
+		return
+	}
 	w.stats.clicks.Add(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -28,8 +28,8 @@
 // # Strings
 //
 // Strings are kept as sent: control characters and invalid UTF-8 included. An escaped lone surrogate becomes U+FFFD, an
-// unknown escape keeps its letter. Whoever writes such a string into a response uses AppendString, which makes valid
-// JSON of any bytes.
+// unknown escape keeps its letter. Whoever writes such a string into a response uses jsontext.AppendString,
+// which makes valid JSON of any bytes.
 //
 // # Bounds
 //

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/grosz/grosz/internal/jsontext"
 )
 
 func TestSyntaxErrors(t *testing.T) {
@@ -207,7 +209,7 @@ func TestStringProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
 		var r Request
-		body := AppendString([]byte(`{"id":`), v)
+		body := jsontext.AppendString([]byte(`{"id":`), v)
 		require.NoError(t, r.Parse(append(body, '}')))
 		require.Equal(t, string([]rune(v)), r.ID)
 		require.Zero(t, r.Odd)

@@ -7,6 +7,8 @@ import (
 	"github.com/prebid/openrtb/v20/native1/request"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/grosz/grosz/internal/jsontext"
 )
 
 func native(t *testing.T, name string) *Native {
@@ -77,7 +79,7 @@ func TestNativeRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var q NativeRequest
 			assert.ErrorIs(t, q.Parse(&Native{Present: true, Request: c.text}), c.want)
-			escaped := AppendString(nil, c.text)
+			escaped := jsontext.AppendString(nil, c.text)
 			body := append(append([]byte(`{"imp":[{"native":{"request":`), escaped...), `}}]}`...)
 			n := parse(t, string(body)).Imps[0].Native
 			assert.ErrorIs(t, q.Parse(&n), c.want)

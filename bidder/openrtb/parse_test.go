@@ -1,7 +1,6 @@
 package openrtb
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"testing"
@@ -280,17 +279,6 @@ func TestStrings(t *testing.T) {
 				assert.Equal(t, c.odd, r.Odd)
 			}
 		})
-	}
-}
-
-func TestAppendString(t *testing.T) {
-	for _, v := range []string{"", "abc", `"quoted\"`, "a\x00\x1f\n", "żółw 🦊", "\xff\xfe", "a\xc3", "\u2028", "\uFFFD"} {
-		got := AppendString([]byte("x"), v)
-		want, _ := json.Marshal(v)
-		var back, reference string
-		require.NoError(t, json.Unmarshal(got[1:], &back), "%q", got)
-		require.NoError(t, json.Unmarshal(want, &reference))
-		assert.Equal(t, reference, back)
 	}
 }
 

@@ -144,7 +144,7 @@ func Read(ctx context.Context, r io.Reader, o Options, fn func(campaigns.Product
 	}
 	o = o.withDefaults()
 	s := &sink{ctx: ctx, o: &o, fn: fn, seen: map[uint64]struct{}{}}
-	raw := &cappedReader{r: r, left: o.MaxBytes, what: "bytes"}
+	raw := &cappedReader{r: r, max: o.MaxBytes, what: "bytes"}
 	body, err := s.open(raw)
 	if err == nil {
 		err = s.read(body)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -104,12 +106,14 @@ func (s *sink) object(line int, row *record, raw []byte) error {
 		return nil
 	}
 	row.reset()
-	for name, v := range m {
+	// In the order of their names, so that of two names for one field the same
+	// always wins.
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		f := columnOf(name)
 		if f == fieldNone {
 			continue
 		}
-		text, cur, ok := scalar(v)
+		text, cur, ok := scalar(m[name])
 		if !ok {
 			s.report.Rows++
 			s.reject(BadRow{Line: line, Column: name, Reason: "is neither text, a number nor true or false"})

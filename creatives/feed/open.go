@@ -13,23 +13,22 @@ const peekBytes = 2048
 // cappedReader fails once more than its bytes were read.
 type cappedReader struct {
 	r    io.Reader
-	left int64
+	max  int64
 	read int64
 	what string
 }
 
 func (c *cappedReader) Read(p []byte) (int, error) {
-	if int64(len(p)) > c.left+1 {
-		p = p[:c.left+1]
+	left := c.max - c.read
+	if int64(len(p)) > left+1 {
+		p = p[:left+1] // one more than allowed shows that there is more
 	}
 	n, err := c.r.Read(p)
-	c.read += int64(n)
-	if int64(n) > c.left {
-		n = int(c.left)
-		c.left = 0
-		return n, fmt.Errorf("%w: more than %d %s", ErrTooLarge, c.read-1, c.what)
+	if int64(n) > left {
+		c.read = c.max
+		return int(left), fmt.Errorf("%w: more than %d %s", ErrTooLarge, c.max, c.what)
 	}
-	c.left -= int64(n)
+	c.read += int64(n)
 	return n, err
 }
 
@@ -43,7 +42,7 @@ func (s *sink) open(raw io.Reader) (*bufio.Reader, error) {
 			return nil, fmt.Errorf("%w: gzip: %w", ErrSyntax, err)
 		}
 		s.report.Gzip = true
-		in = bufio.NewReaderSize(&cappedReader{r: z, left: s.o.MaxInflated, what: "inflated bytes"}, 64<<10)
+		in = bufio.NewReaderSize(&cappedReader{r: z, max: s.o.MaxInflated, what: "inflated bytes"}, 64<<10)
 	}
 	head, _ := in.Peek(3)
 	switch {
@@ -69,8 +68,9 @@ func detect(head []byte) (Format, error) {
 	case '{':
 		// One object a line is JSON lines; an object around an array is JSON.
 		for _, name := range arrayNames {
-			rest := bytes.TrimLeft(h[1:], " \t\r\n")
-			if bytes.HasPrefix(rest, []byte(`"`+name+`"`)) {
+			_, rest, found := bytes.Cut(h, []byte(`"`+name+`"`))
+			rest, colon := bytes.CutPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(":"))
+			if found && colon && bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("[")) {
 				return JSON, nil
 			}
 		}

@@ -239,7 +239,6 @@ func category(own, google string, slash bool) string {
 			return ""
 		}
 	}
-	// Google allows several, separated by commas; the first with a path counts.
 	sep := ">"
 	if slash && !strings.Contains(text, ">") {
 		sep = "/"

@@ -48,6 +48,7 @@ func (s *sink) readCSV(body *bufio.Reader) error {
 		return err
 	}
 	var row record
+	at := 1
 	for {
 		rows.left = s.o.MaxRow
 		cells, err := c.Read()
@@ -59,9 +60,9 @@ func (s *sink) readCSV(body *bufio.Reader) error {
 			s.broken(bad.StartLine, bad.Err.Error())
 			continue
 		case err != nil:
-			return fmt.Errorf("%w: csv: %w", ErrSyntax, err)
+			return fmt.Errorf("%w: csv, after line %d: %w", ErrSyntax, at, err)
 		}
-		at, _ := c.FieldPos(0)
+		at, _ = c.FieldPos(0)
 		if err := s.cells(&row, at, names, of, cells); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -75,10 +76,15 @@ type Record struct {
 	Value []byte
 }
 
+// MaxRecord bounds a record's key and value together, in bytes: Kafka must
+// take it in one message, or it would block all that is behind it.
+const MaxRecord = 512 << 10
+
 // Errors of Append.
 var (
-	ErrFull   = errors.New("spool is full: Kafka has been away too long or the disk is small")
-	ErrClosed = errors.New("spool is closed")
+	ErrFull     = errors.New("spool is full: Kafka has been away too long or the disk is small")
+	ErrClosed   = errors.New("spool is closed")
+	ErrTooLarge = fmt.Errorf("record is larger than %d bytes", MaxRecord)
 )
 
 // Spool is a durable queue on disk.
@@ -89,6 +95,7 @@ type Spool struct {
 
 	in     chan *waiter
 	closed chan struct{} // closed by Close: no more appends
+	once   sync.Once     // of Close
 	done   chan struct{} // closed when the committer has ended
 	fresh  chan struct{} // there may be something to ship
 
@@ -146,6 +153,11 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 // Append makes recs durable, all or none, and returns when they are: after
 // the fsync. Their memory may be reused afterwards.
 func (s *Spool) Append(recs ...Record) error {
+	for i := range recs {
+		if len(recs[i].Key) > math.MaxUint16 || len(recs[i].Key)+len(recs[i].Value) > MaxRecord {
+			return fmt.Errorf("append to spool, record %d of %d: %w", i+1, len(recs), ErrTooLarge)
+		}
+	}
 	if s.dirBytes.Load() > s.cfg.MaxBytes {
 		return ErrFull
 	}
@@ -227,6 +239,7 @@ func (s *Spool) store(buf []byte) error {
 	}
 	s.last.Store(index)
 	s.pending.Add(int64(len(buf)))
+	s.dirBytes.Add(int64(len(buf))) // until it is measured again
 	s.commits.Add(1)
 	s.wake()
 	return nil
@@ -374,11 +387,16 @@ func (s *Spool) Stats() Stats {
 // Drained tells whether all that was appended is in Kafka.
 func (s *Spool) Drained() bool { return s.shipped.Load() >= s.last.Load() }
 
-// Close ends appending and closes the log. Ship must have ended before.
+// Close ends appending and closes the log, the first time it is called. Ship
+// must have ended before.
 func (s *Spool) Close() error {
-	close(s.closed)
-	<-s.done
-	if err := s.wal.Close(); err != nil {
+	var err error
+	s.once.Do(func() {
+		close(s.closed)
+		<-s.done
+		err = s.wal.Close()
+	})
+	if err != nil {
 		return fmt.Errorf("close spool: %w", err)
 	}
 	return nil

@@ -97,6 +97,42 @@ func TestFullAnswersErrFull(t *testing.T) {
 	require.ErrorIs(t, s.Append(Record{Value: []byte("x")}), ErrFull)
 }
 
+func TestARecordThatKafkaCouldNotTakeIsRefused(t *testing.T) {
+	s, err := Open(Config{Dir: t.TempDir()}, quiet())
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name       string
+		key, value int
+		want       error
+	}{
+		{"as large as may be", 4, MaxRecord - 4, nil},
+		{"value a byte too long", 4, MaxRecord - 3, ErrTooLarge},
+		{"longest key", 1<<16 - 1, 1, nil},
+		{"key whose length does not fit the frame", 1 << 16, 1, ErrTooLarge},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			good := Record{Value: []byte("before")}
+			require.ErrorIs(t, s.Append(good, Record{Key: make([]byte, c.key), Value: make([]byte, c.value)}), c.want)
+		})
+	}
+	require.Len(t, collect(t, s, 4), 4, "an append is all or none")
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close())
+}
+
+func TestFullIsSeenBeforeTheDirectoryIsMeasured(t *testing.T) {
+	s, err := Open(Config{Dir: t.TempDir(), MaxBytes: 17 << 20, SegmentBytes: 1 << 20}, quiet())
+	require.NoError(t, err)
+	defer s.Close()
+	taken := 0
+	for taken < 100 && err == nil { // nothing ships, so nothing measures
+		err = s.Append(Record{Value: make([]byte, 400<<10)})
+		taken++
+	}
+	require.ErrorIs(t, err, ErrFull)
+	require.Less(t, taken, 50)
+}
+
 // TestKillLosesNothingAcknowledged appends in a child process, kills it with
 // SIGKILL in the middle, and looks for every value it had confirmed.
 func TestKillLosesNothingAcknowledged(t *testing.T) {

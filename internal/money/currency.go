@@ -65,7 +65,7 @@ type Rates struct {
 }
 
 // Rate returns the rate from one currency to another, and whether both are
-// known.
+// known and the rate is not too small to be told from 0.
 func (r *Rates) Rate(from, to Currency) (Rate, bool) {
 	if from == to {
 		return RateOne, from != Currency{}
@@ -78,7 +78,8 @@ func (r *Rates) Rate(from, to Currency) (Rate, bool) {
 	if !okF || !okT {
 		return 0, false
 	}
-	return Rate(mulDiv(int64(t), int64(RateOne), int64(f), halfEven)), true
+	rate := Rate(mulDiv(int64(t), int64(RateOne), int64(f), halfEven))
+	return rate, rate > 0 // what rounds to 0 would make everything free
 }
 
 func (r *Rates) perBase(c Currency) (Rate, bool) {

@@ -1,6 +1,6 @@
 // Package money holds prices and amounts as integers, because no float may
-// ever hold money. Hot: every function is free of allocation except the
-// formatting ones. Safe for many goroutines. Imports nothing of Grosz.
+// ever hold money. Hot: every function is free of allocation except
+// String, the JSON ones and errors. Safe for many goroutines. Imports nothing of Grosz.
 //
 // Two units: a CPM is a price in micro-units (10^-6) of a currency per
 // thousand impressions; a Nano is an amount in nano-units (10^-9). A price of
@@ -128,7 +128,7 @@ func Add(a, b Nano) Nano {
 }
 
 // ErrNotDecimal is what ParseCPM, ParseNano and ParseRate wrap.
-var ErrNotDecimal = errors.New("not a decimal number")
+var ErrNotDecimal = errors.New("not a decimal number of this kind")
 
 // ParseCPM reads a decimal such as "1.5", "0.003" or "2" into a price;
 // digits past the sixth place must be zero.
@@ -151,43 +151,68 @@ func ParseRate(s string) (Rate, error) {
 	return Rate(v), err
 }
 
+// parseDecimal reads s × 10^places. A sign is a minus only; one side of the
+// point may be empty, as some exchanges write ".5".
 func parseDecimal(s string, places int) (int64, error) {
 	text, neg := strings.CutPrefix(s, "-")
 	whole, frac, _ := strings.Cut(text, ".")
-	if whole == "" && frac == "" {
-		return 0, fmt.Errorf("%w: %q", ErrNotDecimal, s)
+	if !digits(whole) || !digits(frac) || len(whole)+len(frac) == 0 {
+		return 0, fmt.Errorf("%w: %q", ErrNotDecimal, clip(s))
 	}
-	trimmed := strings.TrimRight(frac, "0")
-	if len(trimmed) > places {
-		return 0, fmt.Errorf("%q has more than %d decimal places", s, places)
+	frac = strings.TrimRight(frac, "0")
+	if len(frac) > places {
+		return 0, fmt.Errorf("%w: %q has more than %d decimal places", ErrNotDecimal, clip(s), places)
 	}
-	digits := whole + trimmed + strings.Repeat("0", places-len(trimmed))
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return 0, fmt.Errorf("%w: %q", ErrNotDecimal, s)
+	limit := uint64(math.MaxInt64)
+	if neg {
+		limit++
+	}
+	var u uint64
+	for i := range len(whole) + places {
+		d := uint64(0)
+		switch {
+		case i < len(whole):
+			d = uint64(whole[i] - '0')
+		case i-len(whole) < len(frac):
+			d = uint64(frac[i-len(whole)] - '0')
 		}
-	}
-	v, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%q is out of range", s)
+		if u > (limit-d)/10 {
+			return 0, fmt.Errorf("%w: %q is out of range", ErrNotDecimal, clip(s))
+		}
+		u = u*10 + d
 	}
 	if neg {
-		v = -v
+		return -int64(u), nil // 2^63 becomes MinInt64
 	}
-	return v, nil
+	return int64(u), nil
 }
 
-// AppendDecimal appends v / 10^places as a plain decimal with at least min
-// decimal places and no further trailing zeros.
-func AppendDecimal(dst []byte, v int64, places, min int) []byte {
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i]-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// clip keeps an error short whatever came in.
+func clip(s string) string { return s[:min(len(s), 64)] }
+
+// AppendDecimal appends v / 10^places as a plain decimal with at least
+// least decimal places and no further trailing zeros.
+func AppendDecimal(dst []byte, v int64, places, least int) []byte {
 	if v < 0 {
 		dst = append(dst, '-')
 	}
 	u := abs(v)
-	scale := uint64(math.Pow10(places))
+	scale := uint64(1)
+	for range places {
+		scale *= 10
+	}
 	dst = strconv.AppendUint(dst, u/scale, 10)
 	frac := u % scale
-	if frac == 0 && min == 0 {
+	if frac == 0 && least == 0 {
 		return dst
 	}
 	dst = append(dst, '.')
@@ -195,7 +220,7 @@ func AppendDecimal(dst []byte, v int64, places, min int) []byte {
 		scale /= 10
 		dst = append(dst, byte('0'+frac/scale))
 		frac %= scale
-		if frac == 0 && n >= min {
+		if frac == 0 && n >= least {
 			break
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // topicMetrics are one topic's.
 type topicMetrics struct {
 	set                                     *metrics.Set
-	messages, poison                        *metrics.Counter
+	fetched, messages, poison               *metrics.Counter
 	fetchErrors, insertErrors, commitErrors *metrics.Counter
 	insertSeconds                           *metrics.Histogram
 }
@@ -19,6 +19,7 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 	name := func(n string) string { return fmt.Sprintf(`grosz_loader_%s{topic=%q}`, n, topic) }
 	return &topicMetrics{
 		set:           set,
+		fetched:       set.NewCounter(name("fetched_total")),
 		messages:      set.NewCounter(name("messages_total")),
 		poison:        set.NewCounter(name("poison_lines_total")),
 		fetchErrors:   set.NewCounter(name("fetch_errors_total")),

@@ -94,6 +94,7 @@ func (f *follower) fetch(ctx context.Context) bool {
 	for {
 		m, err := f.reader.FetchMessage(ctx)
 		if err == nil {
+			f.metrics.fetched.Inc()
 			f.batch.add(m)
 			return true
 		}

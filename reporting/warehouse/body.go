@@ -1,15 +1,18 @@
 package warehouse
 
 import (
+	"bytes"
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -19,87 +22,169 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// bodyStep is how much room a body takes from the budget at a time.
-const bodyStep = 1 << 20
+const (
+	// maxTextBytes bounds a statement with VALUES; data of other formats goes to a file.
+	maxTextBytes = 16 << 20
+	// headBytes is how much of a body is read to see whether data begins in it.
+	headBytes = 64 << 10
+	// bodyStep is how much room a body takes from the budget at a time.
+	bodyStep = 1 << 20
+	// bodyIdle is how long a client may pause in the middle of its body.
+	bodyIdle = time.Minute
+)
 
-// bodyIdle is how long a client may pause in the middle of its body.
-const bodyIdle = time.Minute
-
-// text is a statement with its data, and the room it holds in the budget.
+// text is a statement and, for an INSERT with data, the file with that data.
+//
+// Data cannot stay behind the statement: the library ends such data at the first
+// blank line, in binary formats too, and drops the rest without a word.
 type text struct {
-	sql  []byte
-	held int64
-	from *budget
+	st    statement
+	sql   []byte
+	data  string // path of the file, "" for none
+	h     *handler
+	taken int64 // of h.memory
+	spilt int64 // of h.disk
 }
 
 func (t *text) free() {
-	t.from.give(t.held)
-	t.held, t.sql = 0, nil
+	t.h.memory.give(t.taken)
+	t.h.disk.give(t.spilt)
+	if t.data != "" {
+		if err := os.Remove(t.data); err != nil {
+			t.h.log.Warn("remove the data of an insert", slog.Any("error", err))
+		}
+	}
+	*t = text{h: t.h}
 }
 
-// readText reads the statement: the query parameter, then the body, on lines of
-// their own when both are there. The caller frees it.
-func (h *handler) readText(w http.ResponseWriter, r *http.Request, query string, o options) (*text, error) {
-	t := &text{from: &h.bodies}
-	if query = strings.TrimRight(query, " \t\r\n"); query != "" {
-		t.sql = append(t.sql, query...)
-		t.sql = append(t.sql, '\n')
+// readText reads and analyses a request's statement: the query parameter, then the
+// body, on lines of their own when both are there. The caller frees the result.
+func (h *handler) readText(w http.ResponseWriter, r *http.Request, query string, o options) (_ *text, err error) {
+	t := &text{h: h}
+	defer func() {
+		if err != nil {
+			t.free()
+		}
+	}()
+	if query = strings.TrimSpace(query); query != "" {
+		t.sql = append(append(t.sql, query...), '\n')
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Body == nil {
-		return t, nil
+	if r.ContentLength > h.cfg.MaxBodyBytes {
+		return nil, tooLarge(h.cfg.MaxBodyBytes)
 	}
 	raw := &deadlineReader{rc: http.NewResponseController(w), r: r.Body}
-	reader, closeReader, err := decoder(raw, r.Header.Get("Content-Encoding"), o.decompress)
+	body, closeBody, err := decoder(raw, r.Header.Get("Content-Encoding"), o.decompress)
 	if err != nil {
 		return nil, err
 	}
-	defer closeReader()
-	if err := h.readAll(t, reader, r.ContentLength); err != nil {
-		t.free()
-		return nil, err
+	defer closeBody()
+	if r.Method == http.MethodGet {
+		body = strings.NewReader("")
+	}
+	whole := false
+	for limit := headBytes; !whole; limit = maxTextBytes {
+		if whole, err = t.read(body, limit); err != nil {
+			return nil, err
+		}
+		// Half a statement may be wrong in any way but for an INSERT whose data has begun.
+		if t.st, err = analyse(t.sql); whole || err == nil && t.st.hasFileData() && t.st.dataAt < len(t.sql) {
+			break
+		}
+		if limit == maxTextBytes {
+			return nil, errorf(codeQueryTooLarge, "QUERY_IS_TOO_LARGE", "The statement is larger than %d bytes; send much data with INSERT … FORMAT.", maxTextBytes)
+		}
+	}
+	if err == nil && t.st.dataFormat != "" {
+		err = t.spill(body)
 	}
 	raw.done()
-	return t, nil
+	return t, err
 }
 
-// readAll appends r to t, step by step as the budget has room.
-func (h *handler) readAll(t *text, r io.Reader, hint int64) error {
-	limit := h.cfg.MaxBodyBytes + int64(len(t.sql))
-	tooLarge := errorf(codeQueryTooLarge, "QUERY_IS_TOO_LARGE", "The body is larger than %d bytes; send it in parts.", h.cfg.MaxBodyBytes)
-	if hint > h.cfg.MaxBodyBytes {
-		return tooLarge
-	}
-	if hint > 0 && !t.grow(hint+int64(len(t.sql))+1) {
-		return errorf(codeMemoryLimit, "MEMORY_LIMIT_EXCEEDED", "Other requests' bodies hold all the memory for bodies; try again.")
-	}
-	for {
-		if len(t.sql) == cap(t.sql) && !t.grow(max(int64(cap(t.sql))*5/4, int64(cap(t.sql))+bodyStep)) {
-			return errorf(codeMemoryLimit, "MEMORY_LIMIT_EXCEEDED", "Other requests' bodies hold all the memory for bodies; try again.")
+func tooLarge(limit int64) *Error {
+	return errorf(codeQueryTooLarge, "QUERY_IS_TOO_LARGE", "The body is larger than %d bytes; send it in parts.", limit)
+}
+
+func noRoom(where string) *Error {
+	return errorf(codeMemoryLimit, "MEMORY_LIMIT_EXCEEDED", "Other requests hold all the room for bodies %s; try again.", where)
+}
+
+func badBody(err error) *Error {
+	return errorf(codeIncorrectData, "INCORRECT_DATA", "Cannot read the body: %v.", err)
+}
+
+// read appends r to the statement until it ends, which whole tells, or the
+// statement has limit bytes.
+func (t *text) read(r io.Reader, limit int) (whole bool, err error) {
+	for len(t.sql) < limit {
+		if len(t.sql) == cap(t.sql) {
+			more := int64(min(max(2*cap(t.sql), headBytes), maxTextBytes) - cap(t.sql))
+			if !t.h.memory.take(more) {
+				return false, noRoom("in memory")
+			}
+			t.taken += more
+			t.sql = append(make([]byte, 0, cap(t.sql)+int(more)), t.sql...)
 		}
-		n, err := r.Read(t.sql[len(t.sql):cap(t.sql)])
+		n, err := r.Read(t.sql[len(t.sql):min(cap(t.sql), limit)])
 		t.sql = t.sql[:len(t.sql)+n]
-		if int64(len(t.sql)) > limit {
-			return tooLarge
+		switch {
+		case errors.Is(err, io.EOF):
+			return true, nil
+		case err != nil:
+			return false, badBody(err)
+		}
+	}
+	return false, nil
+}
+
+// spill moves the data, what is read of it and what is still in r, into a file, and makes the
+// statement one that reads this file.
+func (t *text) spill(r io.Reader) (err error) {
+	head := bytes.TrimLeft(t.sql[t.st.dataAt:], " \t\f")
+	head = bytes.TrimPrefix(bytes.TrimPrefix(head, []byte("\r")), []byte("\n"))
+	file, err := os.CreateTemp(t.h.engine.incoming, "insert-")
+	if err != nil {
+		return fmt.Errorf("make a file for the data: %w", err)
+	}
+	t.data = file.Name()
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := t.copy(file, io.MultiReader(bytes.NewReader(head), r)); err != nil {
+		return err
+	}
+	if info, err := file.Stat(); err != nil || info.Size() == 0 {
+		return errors.Join(err, errorf(108, "NO_DATA_TO_INSERT", "No data to insert."))
+	}
+	at := t.st.dataFrom
+	if t.st.settingsFrom > 0 {
+		at = t.st.settingsFrom // the engine wants them behind the file
+	}
+	t.sql = fmt.Appendf(nil, "%s FROM INFILE %s COMPRESSION 'none' %s FORMAT %s", t.sql[:at], quote(t.data), t.sql[at:t.st.dataFrom], t.st.dataFormat)
+	return nil
+}
+
+func (t *text) copy(to io.Writer, from io.Reader) error {
+	buffer := make([]byte, 256<<10)
+	for size := int64(0); ; {
+		n, err := from.Read(buffer)
+		if size += int64(n); size > t.h.cfg.MaxBodyBytes {
+			return tooLarge(t.h.cfg.MaxBodyBytes)
+		}
+		if size > t.spilt {
+			if !t.h.disk.take(bodyStep) {
+				return noRoom("on disk")
+			}
+			t.spilt += bodyStep
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return fmt.Errorf("keep the data: %w", err)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return errorf(codeIncorrectData, "INCORRECT_DATA", "Cannot read the body: %v.", err)
+			return badBody(err)
 		}
 	}
-}
-
-// grow makes room for size bytes in all.
-func (t *text) grow(size int64) bool {
-	if !t.from.take(size) {
-		return false
-	}
-	sql := make([]byte, len(t.sql), size)
-	copy(sql, t.sql)
-	t.from.give(t.held)
-	t.sql, t.held = sql, size
-	return true
 }
 
 // deadlineReader ends a body that makes no progress.
@@ -113,6 +198,14 @@ func (d *deadlineReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return d.r.Read(p)
+}
+
+// drain reads what is left of a refused body, so that the client sees the answer and not a
+// connection that breaks while it sends.
+func (h *handler) drain(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && http.NewResponseController(w).SetReadDeadline(time.Now().Add(10*time.Second)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, 2*h.cfg.MaxBodyBytes)
+	}
 }
 
 func (d *deadlineReader) done() { _ = d.rc.SetReadDeadline(time.Time{}) }
@@ -184,5 +277,5 @@ func readForm(r *http.Request, q url.Values, limit int64) (isForm bool, err erro
 		}
 		q.Set(part.FormName(), string(value))
 	}
-	return true, fmt.Errorf("%w", errorf(codeBadArguments, "BAD_ARGUMENTS", "The form has more than %d fields.", maxParams))
+	return true, errorf(codeBadArguments, "BAD_ARGUMENTS", "The form has more than %d fields.", maxParams)
 }

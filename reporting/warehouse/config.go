@@ -4,19 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 )
 
 // Defaults of Config's zero values.
 const (
-	DefaultMemoryBytes    = 2 << 30
-	DefaultQueries        = 4
-	DefaultWaiting        = 32
-	DefaultMaxBodyBytes   = 256 << 20
-	DefaultMaxResultBytes = 256 << 20
-	DefaultQueueTimeout   = 30 * time.Second
-	DefaultQueryTimeout   = 10 * time.Minute
-	DefaultCloseTimeout   = 30 * time.Second
+	DefaultMemoryBytes  = 2 << 30
+	DefaultQueries      = 4
+	DefaultWaiting      = 32
+	DefaultMaxBodyBytes = 256 << 20
+	DefaultQueueTimeout = 30 * time.Second
+	DefaultQueryTimeout = 10 * time.Minute
+	DefaultCloseTimeout = 30 * time.Second
 
 	minMemoryBytes = 512 << 20
 	maxQueries     = 64
@@ -37,7 +37,8 @@ type Config struct {
 	// FindLibrary says.
 	Library string
 	// MemoryBytes bounds what the engine allocates in all; one query may use
-	// half of it. 0 is 2 GiB; at least 512 MiB. The engine lowers it to 90 % of
+	// half of it, with its result if that cannot be streamed (SELECT in row formats
+	// and Native can, and has no bound). Beyond is code 241. 0 is 2 GiB; at least 512 MiB. The engine lowers it to 90 % of
 	// the machine's memory.
 	MemoryBytes int64
 	// Queries is how many reading statements run at once. 0 is 4; at most 64.
@@ -45,13 +46,9 @@ type Config struct {
 	// Waiting is how many statements may wait for a slot, of readers and of
 	// writers each; one more is refused with code 202. 0 is 32.
 	Waiting int
-	// MaxBodyBytes bounds a request's body after decompression, and a quarter of what
-	// all bodies together hold. 0 is 256 MiB.
+	// MaxBodyBytes bounds a request's body after decompression; all bodies that are being
+	// inserted hold at most four times as much, in files of Dir. 0 is 256 MiB.
 	MaxBodyBytes int64
-	// MaxResultBytes bounds a result that cannot be streamed, in bytes of its
-	// columns. 0 is 256 MiB. Results of SELECT in row formats and Native stream and
-	// have no bound.
-	MaxResultBytes int64
 	// QueueTimeout is how long a statement waits for a slot before it is refused
 	// with code 202. 0 is 30 s.
 	QueueTimeout time.Duration
@@ -70,6 +67,8 @@ func (c Config) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Dir == "" {
 		bad("warehouse: Dir is empty")
+	} else if strings.ContainsAny(c.Dir, "*?{}\n\x00") {
+		bad("warehouse: Dir %q holds *, ?, {, } or a line end, which the engine takes for patterns", c.Dir)
 	}
 	if c.Addr == "" {
 		bad("warehouse: Addr is empty")
@@ -89,7 +88,7 @@ func (c Config) Validate() error {
 		name  string
 		value int64
 	}{
-		{"MaxBodyBytes", c.MaxBodyBytes}, {"MaxResultBytes", c.MaxResultBytes},
+		{"MaxBodyBytes", c.MaxBodyBytes},
 		{"QueueTimeout", int64(c.QueueTimeout)}, {"QueryTimeout", int64(c.QueryTimeout)}, {"CloseTimeout", int64(c.CloseTimeout)},
 	} {
 		if b.value < 0 {
@@ -112,7 +111,6 @@ func (c Config) withDefaults() Config {
 	}
 	def(&c.MemoryBytes, DefaultMemoryBytes)
 	def(&c.MaxBodyBytes, DefaultMaxBodyBytes)
-	def(&c.MaxResultBytes, DefaultMaxResultBytes)
 	wait(&c.QueueTimeout, DefaultQueueTimeout)
 	wait(&c.QueryTimeout, DefaultQueryTimeout)
 	wait(&c.CloseTimeout, DefaultCloseTimeout)

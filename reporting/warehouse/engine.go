@@ -26,6 +26,8 @@ type engine struct {
 	adminMu sync.Mutex
 
 	version, timezone, name string
+
+	incoming string // folder for data on its way into a table
 }
 
 // openEngine starts the engine on dir/warehouse.
@@ -42,6 +44,13 @@ func openEngine(cfg Config, log *slog.Logger) (*engine, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("warehouse: make the data folder: %w", err)
 	}
+	incoming := filepath.Join(dir, "incoming")
+	if err := os.RemoveAll(incoming); err != nil { // what a crash left
+		return nil, fmt.Errorf("warehouse: clear the folder for inserts: %w", err)
+	}
+	if err := os.Mkdir(incoming, 0o700); err != nil {
+		return nil, fmt.Errorf("warehouse: make the folder for inserts: %w", err)
+	}
 	config, err := writeSettings(dir, cfg)
 	if err != nil {
 		return nil, err
@@ -50,7 +59,7 @@ func openEngine(cfg Config, log *slog.Logger) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{lib: lib, log: log, args: []string{"clickhouse", "--path=" + data, "--config-file=" + config}}
+	e := &engine{lib: lib, log: log, incoming: incoming, args: []string{"clickhouse", "--path=" + data, "--config-file=" + config}}
 	if e.admin, err = e.connect(); err != nil {
 		return nil, fmt.Errorf("warehouse: open the engine on %s (is another process using it?): %w", data, err)
 	}

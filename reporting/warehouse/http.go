@@ -24,7 +24,8 @@ type handler struct {
 	readers  *gate
 	writers  *gate
 	sessions *sessions
-	bodies   budget
+	memory   budget // for statements being read
+	disk     budget // for data being inserted
 	// stop is done when running statements must end.
 	stop context.Context
 }
@@ -36,7 +37,8 @@ func newHandler(cfg Config, e *engine, password string, stop context.Context, lo
 		writers:  newGate("writing", 1, cfg.Waiting, cfg.QueueTimeout),
 		sessions: &sessions{connect: e.connect, now: cfg.Clock, byID: make(map[string]*session)},
 	}
-	h.bodies.free.Store(4 * cfg.MaxBodyBytes)
+	h.memory.free.Store(8 * maxTextBytes)
+	h.disk.free.Store(4 * cfg.MaxBodyBytes)
 	return h
 }
 
@@ -62,6 +64,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := newAnswer(w, r, h.engine.version)
 	if err := h.serve(a, w, r); err != nil {
+		h.drain(w, r)
 		a.fail(h.asError(r, err))
 	}
 }
@@ -107,14 +110,10 @@ func (h *handler) serve(a *answer, w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	defer t.free()
-	st, err := analyse(t.sql)
-	if err != nil {
-		return err
-	}
-	if st.write && r.Method == http.MethodGet {
+	if t.st.write && r.Method == http.MethodGet {
 		return errorf(codeReadonly, "READONLY", "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries.")
 	}
-	return h.run(a, t, st)
+	return h.run(a, t, t.st)
 }
 
 // run waits for a slot, then runs the statement on a connection.
@@ -147,16 +146,6 @@ func (h *handler) run(a *answer, t *text, st statement) error {
 	}
 	measure, can := streamed(a.format)
 	can = can && st.selects && !a.opts.wait
-	if limit := h.cfg.MaxResultBytes; !st.write {
-		if can {
-			limit = 0 // none; a session may have had one
-		}
-		settings = append(settings, param{"max_result_bytes", strconv.FormatInt(limit, 10)})
-	}
-	if st.dataFormat != "" {
-		// The engine takes a statement and its data only up to this size.
-		settings = append(settings, param{"max_query_size", strconv.Itoa(len(t.sql) + 1)})
-	}
 	if err := c.prepare(a.opts.database, append(settings, a.opts.settings...)); err != nil {
 		return err
 	}

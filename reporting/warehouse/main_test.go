@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 // child serves dir until its standard input ends.
 func child(dir string) int {
-	s, err := Start(context.Background(), Config{Dir: dir, Addr: "127.0.0.1:0"}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	s, err := Start(context.Background(), Config{Dir: dir, Addr: "127.0.0.1:0", CloseTimeout: time.Second}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -88,7 +88,7 @@ func server(t testing.TB) *Server {
 		}
 		shared.server, shared.err = Start(context.Background(), Config{
 			Dir: shared.dir, Addr: "127.0.0.1:0", Queries: 2, Waiting: 2, QueueTimeout: time.Minute,
-			MaxBodyBytes: 64 << 20, MaxResultBytes: 8 << 20,
+			MaxBodyBytes: 64 << 20,
 		}, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	})
 	require.NoError(t, shared.err)

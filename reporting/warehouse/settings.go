@@ -28,7 +28,9 @@ func grants() []string {
 	for _, e := range tableEngines() {
 		list = append(list, "GRANT TABLE ENGINE ON "+e)
 	}
-	return list
+	// Without its system tables the engine does not work; they come back with a restart.
+	return append(list, "REVOKE DROP, TRUNCATE, ALTER, CREATE TABLE ON system.*",
+		"REVOKE DROP ON information_schema.*", "REVOKE DROP ON INFORMATION_SCHEMA.*")
 }
 
 // fixedSettings cannot be changed by a statement: they name files to read, or

@@ -15,11 +15,15 @@ type statement struct {
 	write  bool   // passes through the writers' gate
 	// selects: the engine can stream it.
 	selects bool
-	// An INSERT whose data follows: its format and where the data begins (behind
-	// the format's name; ClickHouse skips blanks and one line end).
-	dataFormat string
-	dataAt     int
+	// An INSERT whose data follows: its format, where SETTINGS, if any, and FORMAT or
+	// VALUES begin, and where the latter ends (ClickHouse then skips blanks and one line end).
+	dataFormat                     string
+	settingsFrom, dataFrom, dataAt int
 }
+
+// hasFileData says whether what follows the format's name is nothing but data.
+// VALUES may hold expressions, so it is read to its end like the statement.
+func (s statement) hasFileData() bool { return s.dataFormat != "" && s.dataFormat != "Values" }
 
 // readers are the statements that change nothing; writers those that may. All
 // others are refused or, misspelt, get the engine's kind of syntax error.
@@ -131,16 +135,19 @@ func (p *parser) insert() error {
 		switch {
 		case t.word("SELECT"), t.word("WITH"):
 			return p.rest(t)
+		case t.word("SETTINGS") && p.st.settingsFrom == 0:
+			p.st.settingsFrom = t.end - len(t.text)
 		case t.word("VALUES"):
-			p.st.dataFormat, p.st.dataAt = "Values", t.end
+			p.st.dataFormat, p.st.dataFrom, p.st.dataAt = "Values", t.end-len(t.text), t.end
 			return p.rest(p.advance()) // its data may hold expressions
 		case t.word("FORMAT"):
 			name := p.advance()
 			if name.kind != tokenWord || name.word("SELECT") || name.word("WITH") {
 				return syntaxError("INSERT names no format behind FORMAT.")
 			}
-			p.st.dataFormat, p.st.dataAt = string(name.text), name.end
+			p.st.dataFormat, p.st.dataFrom, p.st.dataAt = string(name.text), t.end-len(t.text), name.end
 			if name.word("VALUES") {
+				p.st.dataFormat = "Values"
 				return p.rest(p.advance())
 			}
 			return nil

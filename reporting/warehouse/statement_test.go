@@ -40,7 +40,7 @@ func TestAnalyse(t *testing.T) {
 			if c.data != "" {
 				require.Equal(t, c.data, c.sql[got.dataAt:])
 			}
-			got.dataAt = 0
+			got.settingsFrom, got.dataFrom, got.dataAt = 0, 0, 0
 			require.Equal(t, c.want, got)
 		})
 	}

@@ -182,12 +182,12 @@ AS WITH
     won AS (
         SELECT e.shop_id AS shop, e.bid_id AS bid,
             any(e.campaign_id) AS campaign, any(e.exchange) AS exchange, any(e.currency) AS currency, any(e.shop_currency) AS shop_currency,
-            argMaxIf(e.day, e.version, e.price_status != 'audit') AS win_day, countIf(e.price_status != 'audit') > 0 AS is_won,
-            argMaxIf(e.day, e.version, e.type = 'impression') AS view_day, countIf(e.type = 'impression') > 0 AS is_seen,
-            argMaxIf(e.day, e.version, e.settles) AS spend_day, countIf(e.settles) > 0 AS is_paid,
+            argMaxIf(e.day, e.version, e.price_status != 'audit') AS win_day,
+            argMaxIf(e.day, e.version, e.type = 'impression') AS view_day,
+            argMaxIf(e.day, e.version, e.settles) AS spend_day,
             argMaxIf(e.amount, e.version, e.settles) AS amount,
             argMaxIf(e.shop_amount, e.version, e.settles) AS shop_amount,
-            argMaxIf(e.shop_fee, e.version, e.settles) AS shop_fee
+            argMaxIf(e.shop_fee, e.version, e.settles) AS fee
         FROM grosz.events AS e
         WHERE (e.type IN ('win', 'billing', 'impression') OR e.settles) AND NOT e.test
         GROUP BY e.shop_id, e.bid_id
@@ -198,16 +198,12 @@ AS WITH
         FROM grosz.bids FINAL WHERE type = 'bid' AND NOT test
         GROUP BY day, shop, campaign, exchange, currency
         UNION ALL
-        SELECT fact.1 AS day, shop, campaign, exchange, currency, max(shop_currency) AS shop_currency,
-            0 AS bids, sum(fact.2) AS wins, sum(fact.3) AS impressions, 0 AS clicks, sum(fact.4) AS spend, sum(fact.5) AS shop_spend, sum(fact.6) AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
-        FROM (
-            SELECT shop, campaign, exchange, currency, shop_currency, arrayJoin([
-                (win_day, toUInt64(is_won), toUInt64(0), toDecimal128(0, 9), toDecimal128(0, 9), toDecimal128(0, 9)),
-                (view_day, toUInt64(0), toUInt64(is_seen), toDecimal128(0, 9), toDecimal128(0, 9), toDecimal128(0, 9)),
-                (spend_day, toUInt64(0), toUInt64(0), amount, shop_amount, shop_fee)]) AS fact
-            FROM won
-        )
-        WHERE fact.1 != toDate(0)
+        SELECT fact_day AS day, shop, campaign, exchange, currency, max(shop_currency) AS shop_currency,
+            0 AS bids, countIf(fact = 'win') AS wins, countIf(fact = 'view') AS impressions, 0 AS clicks,
+            sumIf(amount, fact = 'spend') AS spend, sumIf(shop_amount, fact = 'spend') AS shop_spend, sumIf(fee, fact = 'spend') AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
+        FROM won
+        ARRAY JOIN ['win', 'view', 'spend'] AS fact, [win_day, view_day, spend_day] AS fact_day
+        WHERE fact_day != toDate(0) -- the fact is there
         GROUP BY day, shop, campaign, exchange, currency
         UNION ALL
         SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/grosz/grosz/bench/load"
+	"github.com/grosz/grosz/internal/config"
+)
+
+type benchConfig struct {
+	Rounds      int           `config:"rounds" help:"interleaved rounds over all servers" default:"3"`
+	Duration    time.Duration `config:"duration" help:"of each server's part of a round" default:"3s"`
+	Connections int           `config:"connections" help:"connections of the generator" default:"16"`
+	Answer      int           `config:"answer-bytes" help:"size of the fixed answer" default:"2500"`
+	Corpus      string        `config:"corpus" help:"recorded requests to send, JSON lines" default:"bench/corpus/ordinary.jsonl"`
+	Server      string        `config:"server" help:"internal: run a reference server, 204 or fixed"`
+}
+
+// runBench measures the bidder process, with all its work and events on,
+// against two reference servers, in one run.
+func runBench(ctx context.Context, e env, args []string) error {
+	var c benchConfig
+	if _, err := config.Load("bench", args, e.environ, &c, e.out); err != nil {
+		return err
+	}
+	if c.Server != "" {
+		return benchServer(ctx, e, &c)
+	}
+	bodies, err := readBodies(c.Corpus)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	targets, stop, err := benchTargets(ctx, e, self, &c)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	before, err := scrape(ctx, targets.metrics)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "measuring %d servers, %d rounds of %s each, %d kinds of request\n", len(targets.list), c.Rounds, c.Duration, len(bodies))
+	rows, err := load.Compare(ctx, load.Config{
+		Targets: targets.list, Bodies: bodies, Rounds: c.Rounds, Duration: c.Duration, Connections: c.Connections,
+	})
+	if err != nil {
+		return err
+	}
+	load.Print(e.out, rows)
+	after, err := scrape(ctx, targets.metrics)
+	if err != nil {
+		return err
+	}
+	per := func(name string) float64 {
+		return (after[name] - before[name]) / max(after["grosz_bid_requests_total"]-before["grosz_bid_requests_total"], 1)
+	}
+	fmt.Fprintf(e.out, "bidder: %.1f allocations and %.0f bytes a request in the whole process; %.0f %% of the requests bid on; %.4f bids dropped a request\n",
+		per("go_memstats_mallocs_total"), per("go_memstats_alloc_bytes_total"), 100*per("grosz_bid_responses_total"), per("grosz_bids_dropped_total"))
+	return nil
+}
+
+func benchServer(ctx context.Context, e env, c *benchConfig) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	fmt.Fprintf(e.out, "http://%s/\n", l.Addr())
+	return load.ServeReference(ctx, l, c.Server, c.Answer)
+}
+
+func readBodies(path string) ([][]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--corpus: %w", err)
+	}
+	var out [][]byte
+	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			out = append(out, line)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("--corpus %s: no requests in it", path)
+	}
+	return out, nil
+}
+
+// measured are the servers of a run.
+type measured struct {
+	list    []load.Target
+	metrics string
+}
+
+// benchTargets starts the references and a whole Grosz in a directory of its
+// own, whose bidder is measured.
+func benchTargets(ctx context.Context, e env, self string, c *benchConfig) (measured, func(), error) {
+	var m measured
+	var stops []func()
+	stop := func() {
+		for i := len(stops) - 1; i >= 0; i-- {
+			stops[i]()
+		}
+	}
+	for _, kind := range []string{load.KindEmpty, load.KindFixed} {
+		p, err := load.Start(ctx, self, nil, "bench", "--server", kind, "--answer-bytes", strconv.Itoa(c.Answer))
+		if err != nil {
+			return m, stop, err
+		}
+		stops = append(stops, func() { _ = p.Stop() })
+		m.list = append(m.list, load.Target{Name: "fasthttp, " + kind, URL: p.URL, PID: p.PID})
+	}
+	dir, err := os.MkdirTemp("", "grosz-bench-")
+	if err != nil {
+		return m, stop, fmt.Errorf("make a directory: %w", err)
+	}
+	stops = append(stops, func() { _ = os.RemoveAll(dir) })
+	bidder, metrics := freeAddr(), freeAddr()
+	cmd := exec.Command(self, "up", "--demo", "--plain", "--rate", "1", "--data", dir, "--bidder", bidder, "--metrics", metrics,
+		"--console", freeAddr(), "--warehouse", freeAddr(), "--broker", freeAddr(), "--demo-shop", freeAddr())
+	cmd.Stderr = e.errOut
+	if err := cmd.Start(); err != nil {
+		return m, stop, fmt.Errorf("start grosz up: %w", err)
+	}
+	stops = append(stops, func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	m.metrics = "http://" + metrics + "/metrics"
+	pid, err := waitBidding(ctx, dir, "http://"+bidder)
+	m.list = append(m.list, load.Target{Name: "grosz bidder", URL: "http://" + bidder + "/openrtb2/demo", PID: pid})
+	return m, stop, err
+}
+
+// waitBidding waits until the demo's campaigns are live: an ordinary banner
+// is bid on.
+func waitBidding(ctx context.Context, dir, base string) (pid int, err error) {
+	const request = `{"id":"w","imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"a.example"}}`
+	for range 1200 {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		time.Sleep(100 * time.Millisecond)
+		if status, err := post(ctx, base+"/openrtb2/demo", request); err == nil && status == 200 {
+			text, err := os.ReadFile(filepath.Join(dir, "run", "bidder.pid"))
+			if err != nil {
+				return 0, fmt.Errorf("find the bidder's process: %w", err)
+			}
+			return strconv.Atoi(strings.TrimSpace(string(text)))
+		}
+	}
+	return 0, errors.New("the bidder did not bid within two minutes; see the logs of a 'grosz up --demo'")
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	vm "github.com/VictoriaMetrics/metrics"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/console"
+	"github.com/grosz/grosz/console/report"
+	"github.com/grosz/grosz/creatives/feed"
+	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/config"
+)
+
+type consoleConfig struct {
+	listening
+	clickhouse
+	Dir     string   `config:"data" help:"directory of all data; the database is DIR/console.db, the first key DIR/admin.key" default:"./data"`
+	Addr    string   `config:"console" help:"address of the API and pages" default:"127.0.0.1:8090"`
+	Metrics string   `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8094"`
+	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
+}
+
+func (c *consoleConfig) Validate() error {
+	return errors.Join(listening{}.check("metrics", c.Metrics), c.console("").Validate())
+}
+
+func (c *consoleConfig) console(password string) console.Config {
+	return console.Config{
+		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka,
+		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password},
+	}
+}
+
+// runConsole serves the API until ctx ends.
+func runConsole(ctx context.Context, e env, args []string) error {
+	var c consoleConfig
+	if _, err := config.Load("console", args, e.environ, &c, e.out); err != nil {
+		return err
+	}
+	password, err := c.password(c.Dir)
+	if err != nil {
+		return err
+	}
+	set := vm.NewSet()
+	s, err := console.New(c.console(password), console.Deps{
+		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
+		CheckTargeting: campaigns.CheckTargeting, ReadFeed: readFeed,
+		EnsureTopic: func(ctx context.Context) error {
+			return kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(0), e.log)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	stop, err := serveMetrics(c.Metrics, func(w io.Writer) { set.WritePrometheus(w) }, e.log)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	defer stop()
+	e.log.Info("console listens", "addr", s.Addr().String())
+	return s.Run(ctx)
+}
+
+// readFeed reads an upload with the feed reader, in the console's terms.
+func readFeed(ctx context.Context, r io.Reader, o console.FeedOptions, fn func(campaigns.Product) error) (console.FeedReport, error) {
+	format := feed.Format(o.Format)
+	if o.Format == "xml" {
+		format = feed.Auto // Google's or Ceneo's: the first bytes tell
+	}
+	rep, err := feed.Read(ctx, r, feed.Options{
+		Format: format, Currency: o.Currency, MaxProducts: o.MaxProducts, MaxBytes: o.MaxBytes, Now: time.Now(),
+	}, fn)
+	out := console.FeedReport{
+		Format: string(rep.Format), Rows: rep.Rows, Accepted: rep.Accepted, Rejected: rep.Rejected, Repeated: rep.Duplicates,
+	}
+	for _, b := range rep.Bad {
+		out.Problems = append(out.Problems, console.FeedProblem{Line: b.Line, Column: b.Column, Product: b.ID, Reason: b.Reason})
+	}
+	return out, err
+}

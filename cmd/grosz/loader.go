@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	vm "github.com/VictoriaMetrics/metrics"
+
+	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/reporting/loader"
+)
+
+type loaderConfig struct {
+	clickhouse
+	Dir     string        `config:"data" help:"directory of all data, for the embedded warehouse's password" default:"./data"`
+	Kafka   []string      `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
+	Metrics string        `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8093"`
+	Parts   int           `config:"partitions" help:"partitions of new event topics" default:"4"`
+	Wait    time.Duration `config:"batch-wait" help:"longest wait before a batch is inserted" default:"200ms"`
+}
+
+func (c *loaderConfig) Validate() error {
+	return errors.Join(listening{}.check("metrics", c.Metrics), c.loader().Validate())
+}
+
+func (c *loaderConfig) loader() loader.Config {
+	return loader.Config{Brokers: c.Kafka, ClickHouse: c.server(c.Dir), BatchWait: c.Wait}
+}
+
+// runLoader moves events from Kafka into ClickHouse until ctx ends.
+func runLoader(ctx context.Context, e env, args []string) error {
+	var c loaderConfig
+	if _, err := config.Load("loader", args, e.environ, &c, e.out); err != nil {
+		return err
+	}
+	set := vm.NewSet()
+	l, err := loader.New(c.loader(), set, e.log)
+	if err != nil {
+		return err
+	}
+	stop, err := serveMetrics(c.Metrics, func(w io.Writer) { set.WritePrometheus(w) }, e.log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(c.Parts), e.log); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	e.log.Info("loader runs", "kafka", c.Kafka, "clickhouse", c.ClickHouse)
+	return l.Run(ctx)
+}

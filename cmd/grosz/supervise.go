@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// supervisor starts roles as child processes and starts them again when they
+// end unasked.
+type supervisor struct {
+	self    string
+	dir     string
+	environ []string
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	running map[string]running
+}
+
+// running is what is known of a role's process.
+type running struct {
+	pid      int
+	restarts int
+	lastErr  string
+}
+
+const (
+	stopTimeout = 30 * time.Second
+	// quickEnd within the first moments is a wrong configuration rather than
+	// a crash: after so many in a row the whole is given up.
+	quickEnd      = 3 * time.Second
+	maxQuickEnds  = 8
+	maxRestartGap = 5 * time.Second
+)
+
+// keep runs one child until ctx ends.
+func (s *supervisor) keep(ctx context.Context, ch child) error {
+	quick, pause := 0, 200*time.Millisecond
+	for {
+		started := time.Now()
+		tail, err := s.once(ctx, ch)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(started) > quickEnd {
+			quick, pause = 0, 200*time.Millisecond
+		} else if quick++; quick >= maxQuickEnds {
+			return fmt.Errorf("%s ends again and again: %w\n%s\nits log is %s", ch.role, err, tail, s.logPath(ch.role))
+		}
+		s.note(ch.role, func(r *running) { r.pid = 0; r.restarts++; r.lastErr = fmt.Sprint(err) })
+		s.log.Warn("child ended, is started again", "child", ch.role, "err", err, "in", pause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, maxRestartGap)
+	}
+}
+
+// once runs the child until it ends, or until ctx ends and it has stopped.
+func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error) {
+	logFile, err := s.openLog(ch.role)
+	if err != nil {
+		return "", err
+	}
+	defer logFile.Close()
+	cmd := exec.Command(s.self, append([]string{ch.role}, ch.args...)...)
+	cmd.Env = append(append([]string(nil), s.environ...), supervised+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; we stop children in order
+	alive, err := cmd.StdinPipe()                         // ends with us, however we end
+	if err != nil {
+		return "", fmt.Errorf("start %s: %w", ch.role, err)
+	}
+	out := &tailWriter{w: logFile}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("start %s: %w", ch.role, err)
+	}
+	s.note(ch.role, func(r *running) { r.pid = cmd.Process.Pid })
+	_ = os.WriteFile(filepath.Join(s.dir, "run", ch.role+".pid"), fmt.Appendln(nil, cmd.Process.Pid), 0o600) // for operators
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err == nil {
+			err = errors.New("it ended without an error")
+		}
+		return out.last(), err
+	case <-ctx.Done():
+	}
+	_ = alive.Close()
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(stopTimeout):
+		s.log.Error("child does not stop, is killed; what it acknowledged is on disk", "child", ch.role)
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	return out.last(), nil
+}
+
+func (s *supervisor) note(role string, f func(*running)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		s.running = make(map[string]running)
+	}
+	r := s.running[role]
+	f(&r)
+	s.running[role] = r
+}
+
+func (s *supervisor) restarts() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.running {
+		n += r.restarts
+	}
+	return n
+}
+
+func (s *supervisor) logPath(role string) string { return filepath.Join(s.dir, "logs", role+".log") }
+
+const maxLog = 16 << 20
+
+// openLog appends to the role's log; one that has grown past maxLog becomes
+// the one before.
+func (s *supervisor) openLog(role string) (*os.File, error) {
+	for _, d := range []string{"logs", "run"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, d), 0o700); err != nil {
+			return nil, fmt.Errorf("make %s: %w", d, err)
+		}
+	}
+	path := s.logPath(role)
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("rotate log: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+// tailWriter passes on and remembers the end, for an error's sake. Past
+// maxLog in one run it passes on no more.
+type tailWriter struct {
+	mu   sync.Mutex
+	w    io.Writer
+	n    int64
+	tail []byte
+}
+
+func (t *tailWriter) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tail = append(t.tail, b...)
+	if over := len(t.tail) - 2048; over > 0 {
+		t.tail = append(t.tail[:0], t.tail[over:]...)
+	}
+	if t.n += int64(len(b)); t.n <= maxLog {
+		_, err := t.w.Write(b)
+		return len(b), err
+	}
+	return len(b), nil
+}
+
+func (t *tailWriter) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.tail)
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/reporting/warehouse"
+)
+
+type upConfig struct {
+	listening
+	Dir       string  `config:"data" help:"directory of all data" default:"./data"`
+	Bidder    string  `config:"bidder" help:"address of the bidder" default:"127.0.0.1:8080"`
+	Console   string  `config:"console" help:"address of the API and pages" default:"127.0.0.1:8090"`
+	Warehouse string  `config:"warehouse" help:"address of the embedded ClickHouse" default:"127.0.0.1:8123"`
+	Broker    string  `config:"broker" help:"address of the embedded Kafka broker" default:"127.0.0.1:9092"`
+	Metrics   string  `config:"metrics" help:"loopback address of the bidder's metrics and profiles" default:"127.0.0.1:8091"`
+	Shop      string  `config:"demo-shop" help:"address of the demo shops' own pages" default:"127.0.0.1:8092"`
+	Kafka     string  `config:"kafka" help:"Kafka brokers to use in place of the embedded one"`
+	Click     string  `config:"clickhouse" help:"ClickHouse to use in place of the embedded one, host:port"`
+	Protocol  string  `config:"clickhouse-protocol" help:"http or native" default:"http"`
+	User      string  `config:"clickhouse-user" help:"user of ClickHouse" default:"default"`
+	Public    string  `config:"public-url" help:"URL by which exchanges and browsers reach the bidder; default http://ADDRESS"`
+	Library   string  `config:"libchdb" help:"path of libchdb.so, if it is not where 'make libchdb' puts it"`
+	Demo      bool    `config:"demo" help:"add demo shops, exchanges and shoppers"`
+	Rate      float64 `config:"rate" help:"bid requests per second of the demo" default:"40"`
+	Plain     bool    `config:"plain" help:"print the summary as lines, without moving the cursor"`
+}
+
+func (c *upConfig) Validate() error {
+	if c.Public == "" {
+		c.Public = "http://" + c.Bidder
+	}
+	addrs := map[string]string{"bidder": c.Bidder, "console": c.Console, "metrics": c.Metrics}
+	if c.Kafka == "" {
+		addrs["broker"] = c.Broker
+	}
+	if c.Click == "" {
+		addrs["warehouse"] = c.Warehouse
+	}
+	if c.Demo {
+		addrs["demo-shop"] = c.Shop
+	}
+	errs := []error{noDuplicates(addrs)}
+	for flag, a := range addrs {
+		l := c.listening
+		if flag == "metrics" {
+			l = listening{}
+		}
+		errs = append(errs, l.check(flag, a))
+	}
+	return errors.Join(errs...)
+}
+
+// runUp supervises all roles as child processes of this one, so that a crash
+// is of one role only.
+func runUp(ctx context.Context, e env, args []string) error {
+	var c upConfig
+	if _, err := config.Load("up", args, e.environ, &c, e.out); err != nil {
+		return err
+	}
+	if err := prepare(ctx, &c); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: e.environ}
+	children := c.children()
+	g, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
+	// Stopped from the front to the back: who produces ends before who keeps.
+	stops := make([]context.CancelFunc, len(children))
+	ended := make([]chan struct{}, len(children))
+	for i, ch := range children {
+		cctx, stop := context.WithCancel(gctx)
+		stops[i], ended[i] = stop, make(chan struct{})
+		g.Go(func() error { defer close(ended[i]); return s.keep(cctx, ch) })
+	}
+	sum := &summary{cfg: &c, out: e.out, s: s}
+	sumCtx, stopSum := context.WithCancel(gctx)
+	g.Go(func() error { defer stopSum(); return sum.run(sumCtx) })
+	select {
+	case <-ctx.Done():
+		stopSum()
+		fmt.Fprintln(e.out, "\nstopping: what is in hand is finished and kept")
+	case <-gctx.Done():
+		stopSum()
+	}
+	for i := range children {
+		stops[i]()
+		<-ended[i]
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.out, "stopped; the next start goes on from here")
+	return nil
+}
+
+// prepare makes the data directory and checks what can be checked before any
+// child starts: the library and the ports.
+func prepare(ctx context.Context, c *upConfig) error {
+	if err := os.MkdirAll(filepath.Join(c.Dir, "exchanges"), 0o700); err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	if c.Click == "" {
+		if _, err := warehouse.FindLibrary(c.Library); err != nil {
+			return err
+		}
+		if _, err := warehouse.LoadPassword(c.Dir); err != nil {
+			return err
+		}
+	}
+	if c.Demo {
+		if err := writeDemoFiles(c.Dir); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for flag, addr := range c.ports() {
+		errs = append(errs, waitFree(ctx, flag, addr))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *upConfig) ports() map[string]string {
+	p := map[string]string{"bidder": c.Bidder, "console": c.Console, "metrics": c.Metrics}
+	if c.Kafka == "" {
+		p["broker"] = c.Broker
+	}
+	if c.Click == "" {
+		p["warehouse"] = c.Warehouse
+	}
+	if c.Demo {
+		p["demo-shop"] = c.Shop
+	}
+	return p
+}
+
+// waitFree waits a little for a port: after a crash the children of the last
+// run are just ending.
+func waitFree(ctx context.Context, flag, addr string) error {
+	var err error
+	for range 30 {
+		var l net.Listener
+		if l, err = listen(flag, addr); err == nil {
+			return l.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return err
+}
+
+// child is one supervised role.
+type child struct {
+	role string
+	args []string
+}
+
+// children lists what runs, in the order in which it is stopped.
+func (c *upConfig) children() []child {
+	kafkaAddr, click := c.Broker, c.Warehouse
+	if c.Kafka != "" {
+		kafkaAddr = c.Kafka
+	}
+	if c.Click != "" {
+		click = c.Click
+	}
+	wide := fmt.Sprintf("--listen-wide=%t", c.Wide)
+	toClick := []string{"--clickhouse", click, "--clickhouse-protocol", c.Protocol, "--clickhouse-user", c.User}
+	list := []child{
+		{"bidder", []string{"--bidder", c.Bidder, "--kafka", kafkaAddr, "--public-url", c.Public, "--metrics", c.Metrics, wide}},
+		{"console", append([]string{"--console", c.Console, "--kafka", kafkaAddr, "--metrics", freeAddr(), wide}, toClick...)},
+		{"loader", append([]string{"--kafka", kafkaAddr, "--metrics", freeAddr()}, toClick...)},
+	}
+	if c.Demo {
+		list = append([]child{{"exchange", []string{
+			"--bidder", c.Bidder, "--public-url", c.Public, "--console", c.Console, "--demo-shop", c.Shop,
+			"--rate", fmt.Sprint(c.Rate), "--metrics", freeAddr(), wide,
+		}}}, list...)
+	}
+	if c.Click == "" {
+		list = append(list, child{"warehouse", []string{"--warehouse", c.Warehouse, "--libchdb", c.Library, wide}})
+	}
+	if c.Kafka == "" {
+		list = append(list, child{"broker", []string{"--broker", c.Broker, wide}})
+	}
+	for i := range list {
+		list[i].args = append(list[i].args, "--data", c.Dir)
+	}
+	return list
+}
+
+// freeAddr is a loopback address for metrics that only the summary reads.
+func freeAddr() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

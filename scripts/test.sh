@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The whole test: first everything, then the packages with goroutines of
+# their own once more under the race detector. What cannot run here is said;
+# with CI=true that is a failure.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+fail=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# -v so that skipped tests can be told; only what matters is shown.
+run() {
+	echo "== $1"
+	shift
+	"$@" >"$log" 2>&1 || fail=1
+	grep -E '^(---|    ---) FAIL|^FAIL|^panic|^ok |no test files' "$log" | grep -v 'no test files' || true
+	if [ "$fail" != 0 ]; then
+		echo "-- the end of what failed:"
+		grep -vE '^(=== |--- PASS|    --- PASS|ok |PASS)' "$log" | tail -n 200
+	fi
+	if grep -qE '^ *--- SKIP' "$log"; then
+		echo "-- could not run here:"
+		grep -A3 -E '^ *--- SKIP' "$log" | head -n 60
+		[ "${CI:-}" = true ] && fail=1
+	fi
+	passed=$((passed + $(grep -cE '^ *--- PASS' "$log")))
+	failed=$((failed + $(grep -cE '^ *--- FAIL' "$log")))
+	skipped=$((skipped + $(grep -cE '^ *--- SKIP' "$log")))
+}
+
+passed=0 failed=0 skipped=0
+run "tests" go test -count=1 -v -timeout 20m ./...
+if command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1; then
+	# Short: the same code, without the long end-to-end runs.
+	run "race detector" env CGO_ENABLED=1 go test -race -short -count=1 -v -timeout 20m \
+		./bidder/... ./campaigns/... ./segments/... ./pacing/... ./events/... ./internal/... ./console/... ./bench/... ./reporting/loader/...
+else
+	echo "-- the race detector needs a C compiler (apt-get install gcc), left out"
+	[ "${CI:-}" = true ] && fail=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+exit $fail
