@@ -1,8 +1,7 @@
 package campaigns
 
-// countryCodes are the codes of ISO 3166-1 (and those reserved beside it) as
-// triples sorted by the first: alpha-2 followed by alpha-3. A test compares
-// them with x/text.
+// countryCodes are the codes of ISO 3166-1, and those reserved beside it:
+// alpha-2 followed by alpha-3, sorted.
 const countryCodes = "ACASCADANDAEAREAFAFGAGATGAIAIAALALBAMARMANANTAOAGOAQATAARARGASASMATAUTAUAUSAWABWAXALAAZAZE" +
 	"BABIHBBBRBBDBGDBEBELBFBFABGBGRBHBHRBIBDIBJBENBLBLMBMBMUBNBRNBOBOLBQBESBRBRABSBHSBTBTNBUBUR" +
 	"BVBVTBWBWABYBLRBZBLZCACANCCCCKCDCODCFCAFCGCOGCHCHECICIVCKCOKCLCHLCMCMRCNCHNCOCOLCPCPTCRCRI" +

@@ -97,6 +97,13 @@ func drawExpr(t *rapid.T, depth int) string {
 		return "not " + drawExpr(t, depth-1)
 	case 1, 2:
 		return "(" + drawExpr(t, depth-1) + " and " + drawExpr(t, depth-1) + " and " + drawExpr(t, depth-1) + ")"
+	case 3: // one attribute on both sides
+		name, values := "device", []string{"mobile", "desktop", "tv"}
+		if rapid.Bool().Draw(t, "country") {
+			name, values = "country", []string{"PL", "DE", "FRA"}
+		}
+		return fmt.Sprintf("(%s %s %q %s %s %s %q)", name, pick(t, "=", "!="), pick(t, values...), pick(t, "or", "and"),
+			name, pick(t, "=", "!="), pick(t, values...))
 	default:
 		return "(" + drawExpr(t, depth-1) + " or " + drawExpr(t, depth-1) + ")"
 	}
@@ -200,8 +207,8 @@ func TestMatchEqualsBruteForce(t *testing.T) {
 	m := NewMatcher() // one for all: epochs must keep requests apart
 	rapid.Check(t, func(t *rapid.T) {
 		in := Input{Shops: shops}
-		copies := rapid.SampledFrom([]int{1, 1, 9, 150}).Draw(t, "copies")
-		exprs := rapid.IntRange(1, 12).Draw(t, "exprs")
+		copies := rapid.SampledFrom([]int{1, 1, 1, 1, 1, 9, 9, 140}).Draw(t, "copies")
+		exprs := rapid.IntRange(1, 1+200/copies%12).Draw(t, "exprs")
 		trees := map[uint32]*node{}
 		for range exprs {
 			src := drawExpr(t, rapid.IntRange(0, 3).Draw(t, "depth"))
@@ -280,6 +287,42 @@ func TestMatchIsolation(t *testing.T) {
 		f.Profiles = slices.DeleteFunc(f.Profiles, func(p segments.ShopProfile) bool { return p.Shop != 2 })
 		require.Equal(t, matched(own, f, NewMatcher()), got)
 	})
+}
+
+// A value that hundreds of campaigns name has one merged group.
+func TestMatchHotValue(t *testing.T) {
+	in := Input{Shops: []*Shop{testShop(1)}}
+	for i := range 600 {
+		country := []string{"PL", "DE", "FR"}[i%3]
+		in.Campaigns = append(in.Campaigns, campaign(uint32(i+1), 1,
+			fmt.Sprintf(`domain in ("hot.example", "site%d.example") and country = %q and not device = "tv"`, i, country)))
+	}
+	s := compiled(t, in)
+	require.NotEmpty(t, s.index.merged)
+	m := NewMatcher()
+	assert.Len(t, s.Match(&Facts{Domain: "www.hot.example", Country: "DEU", Device: "mobile"}, m), 200)
+	assert.Empty(t, s.Match(&Facts{Domain: "www.hot.example", Country: "DEU", Device: "tv"}, m))
+	assert.Equal(t, []uint32{5}, matched(s, &Facts{URL: "https://site4.example/x", Country: "de"}, m))
+}
+
+// A list of 100,000 domains, shared by many campaigns, is held once.
+func TestMatchLongLists(t *testing.T) {
+	domains := make([]string, 100_000)
+	for i := range domains {
+		domains[i] = fmt.Sprintf(`"s%d.example"`, i)
+	}
+	list := strings.Join(domains, ",")
+	in := Input{Shops: []*Shop{testShop(1)}}
+	for i := range 20 {
+		in.Campaigns = append(in.Campaigns, campaign(uint32(i+1), 1, []string{"domain in (", "domain not in ("}[i%2]+list+")"))
+	}
+	s := compiled(t, in)
+	require.Len(t, s.index.preds, 1)
+	m := NewMatcher()
+	assert.Len(t, s.Match(&Facts{Domain: "x.s99999.example"}, m), 10)
+	assert.Len(t, s.Match(&Facts{Domain: "s100000.example"}, m), 10)
+	assert.EqualValues(t, 1, s.Campaigns[s.Match(&Facts{Domain: "s1.example"}, m)[0]].ID)
+	assert.EqualValues(t, 2, s.Campaigns[s.Match(&Facts{}, m)[0]].ID)
 }
 
 func TestMatchFlight(t *testing.T) {

@@ -13,10 +13,7 @@ import (
 
 // Bounds of a campaign.
 const (
-	maxCPM          = money.CPM(1_000_000 * money.CPMUnit)
 	maxBudget       = money.Nano(1_000_000_000 * money.NanoUnit)
-	maxBoosts       = 100
-	maxBoostBPS     = 1_000_000 // × 100
 	maxCreatives    = 50
 	maxSizes        = 50
 	maxSide         = 8192
@@ -59,12 +56,12 @@ func datesToMS(raw json.RawMessage, p *problems) json.RawMessage {
 
 // checkCampaign lists what is wrong with a campaign of a shop; old is what it
 // replaces, nil for a new one.
-func (s *Server) checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop, p *problems) {
+func checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop, p *problems) {
 	checkText(p, "body.name", c.Name, 1, 200)
 	checkOneOf(p, "body.kind", c.Kind, campaigns.KindRemarketing, campaigns.KindIntent, campaigns.KindInterest)
 	checkOneOf(p, "body.status", c.Status, campaigns.StatusActive, campaigns.StatusPaused, campaigns.StatusArchived)
-	s.checkExpression(p, "body.targeting", c.Targeting, shop)
-	s.checkBid(p, &c.Bid, shop)
+	checkExpression(p, "body.targeting", c.Targeting, shop)
+	checkBid(p, &c.Bid, shop)
 	checkAmount(p, "body.budget.total", c.Budget.Total)
 	checkAmount(p, "body.budget.day", c.Budget.Day)
 	checkFrequency(p, c.Frequency)
@@ -77,37 +74,44 @@ func (s *Server) checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop,
 	if c.Status == campaigns.StatusActive && len(c.Creatives) == 0 {
 		p.add("body.creatives", "an active campaign needs at least one")
 	}
+	// What the bidder's own compiler would refuse must not be stored, even if
+	// the checks above do not know it.
+	if len(p.list) == 0 && c.Status == campaigns.StatusActive {
+		if err := c.Check(shop); err != nil {
+			p.add("body", "%v", err)
+		}
+	}
 	if doc, err := json.Marshal(c); err != nil || len(doc) > maxCampaignJSON {
 		p.add("body", "the campaign takes %d bytes, at most %d are allowed", len(doc), maxCampaignJSON)
 	}
 }
 
 // checkExpression notes what is wrong with a targeting expression.
-func (s *Server) checkExpression(p *problems, at, expr string, shop *campaigns.Shop) {
+func checkExpression(p *problems, at, expr string, shop *campaigns.Shop) {
 	if len(expr) > maxTargeting {
 		p.add(at, "has %d bytes, at most %d are allowed", len(expr), maxTargeting)
 		return
 	}
-	if strings.TrimSpace(expr) == "" || s.deps.CheckTargeting == nil {
+	if strings.TrimSpace(expr) == "" {
 		return
 	}
-	if err := s.deps.CheckTargeting(expr, shop); err != nil {
+	if err := campaigns.CheckTargeting(expr, shop); err != nil {
 		p.add(at, "%v", err)
 	}
 }
 
-func (s *Server) checkBid(p *problems, b *campaigns.Bid, shop *campaigns.Shop) {
-	if b.CPM <= 0 || b.CPM > maxCPM {
-		p.add("body.bid.cpm", "%s must be more than 0 and at most %s", b.CPM, maxCPM)
+func checkBid(p *problems, b *campaigns.Bid, shop *campaigns.Shop) {
+	if b.CPM <= 0 || b.CPM > campaigns.MaxCPM {
+		p.add("body.bid.cpm", "%s must be more than 0 and at most %s", b.CPM, campaigns.MaxCPM)
 	}
 	switch {
-	case b.MaxCPM < 0 || b.MaxCPM > maxCPM:
-		p.add("body.bid.max_cpm", "%s must be from 0 to %s", b.MaxCPM, maxCPM)
+	case b.MaxCPM < 0 || b.MaxCPM > campaigns.MaxCPM:
+		p.add("body.bid.max_cpm", "%s must be from 0 to %s", b.MaxCPM, campaigns.MaxCPM)
 	case b.MaxCPM != 0 && b.MaxCPM < b.CPM:
 		p.add("body.bid.max_cpm", "%s is below the cpm %s", b.MaxCPM, b.CPM)
 	}
-	if len(b.Boosts) > maxBoosts {
-		p.add("body.bid.boosts", "has %d boosts, at most %d are allowed", len(b.Boosts), maxBoosts)
+	if len(b.Boosts) > campaigns.MaxBoosts {
+		p.add("body.bid.boosts", "has %d boosts, at most %d are allowed", len(b.Boosts), campaigns.MaxBoosts)
 		return
 	}
 	for i, boost := range b.Boosts {
@@ -115,8 +119,8 @@ func (s *Server) checkBid(p *problems, b *campaigns.Bid, shop *campaigns.Shop) {
 		if strings.TrimSpace(boost.When) == "" {
 			p.add(at+".when", "is missing")
 		}
-		s.checkExpression(p, at+".when", boost.When, shop)
-		checkRange(p, at+".bps", boost.BPS, 1, maxBoostBPS)
+		checkExpression(p, at+".when", boost.When, shop)
+		checkRange(p, at+".bps", boost.BPS, 1, campaigns.MaxBoostBPS)
 	}
 }
 

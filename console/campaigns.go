@@ -110,7 +110,7 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		}
 		doc := v.Campaign
 		doc.ID, doc.ShopID, doc.Version = 0, in.Shop, 0
-		s.checkCampaign(&doc, nil, &shop.Shop, &p)
+		checkCampaign(&doc, nil, &shop.Shop, &p)
 		if err := p.err(); err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (s *Server) updateCampaign(ctx context.Context, in *updateCampaignInput) (*
 		if err != nil {
 			return err
 		}
-		s.checkCampaign(&doc, &old.Campaign, &shop.Shop, &p)
+		checkCampaign(&doc, &old.Campaign, &shop.Shop, &p)
 		if err := p.err(); err != nil {
 			return err
 		}

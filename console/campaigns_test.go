@@ -37,9 +37,11 @@ func TestCampaignLife(t *testing.T) {
 	require.Equal(t, []string{"body.end"}, a.problem(t).fields(), "the whole of what comes out is checked")
 	a = b.call(key, "PATCH", target, `{"status": "paused", "end": null, "creatives": [{"id": 3, "media": "native"}, {"media": "banner"}]}`, "Content-Type", "application/merge-patch+json")
 	require.Equal(t, 200, a.code, a.body)
+	c = Campaign{}
 	a.into(t, &c)
 	require.Equal(t, "paused", c.Status)
 	require.Equal(t, int64(0), c.EndMS)
+	require.Equal(t, []uint32{3, 4}, creativeIDs(c))
 
 	// Server-set fields in a patch change nothing.
 	a = b.call(key, "PATCH", target, `{"id": 99, "shop_id": 2, "version": 1, "created": 5}`)
@@ -110,7 +112,7 @@ func TestCampaignMistakesAreListedAtOnce(t *testing.T) {
 			require.Equal(t, strings.Fields(c.fields), a.problem(t).fields(), a.body)
 		})
 	}
-	require.Contains(t, b.call(key, "POST", path+"/campaigns", cases[2].body).body, "no such predicate")
+	require.Contains(t, b.call(key, "POST", path+"/campaigns", cases[2].body).body, "is not a predicate")
 }
 
 func TestProblemsAreBounded(t *testing.T) {
@@ -162,8 +164,8 @@ func TestTargetingCheck(t *testing.T) {
 	require.True(t, ask(b.admin, `{"expression": "", "shop": 1}`).OK)
 	bad := ask(key, `{"expression": "in_cart and vistied"}`)
 	require.False(t, bad.OK)
-	require.Equal(t, &TargetingError{Message: "no such predicate", Hint: `did you mean "visited"?`, Token: "vistied", Position: 12, Line: 1, Column: 13}, bad.Error)
-	require.Equal(t, "amounts must be in PLN", ask(key, `{"expression": "cart_value > 5 USD", "shop": 1}`).Error.Message)
+	require.Equal(t, &TargetingError{Message: `"vistied" is not a predicate`, Hint: `did you mean "visited"?`, Token: "vistied", Position: 12, Line: 1, Column: 13}, bad.Error)
+	require.Contains(t, ask(key, `{"expression": "cart_value > 5 USD", "shop": 1}`).Error.Message, "PLN")
 	require.Equal(t, []string{"body.shop"}, b.call(b.admin, "POST", "/api/v1/targeting/check", `{"expression": "x"}`).problem(t).fields())
 	require.Contains(t, b.call(key, "GET", "/api/v1/targeting/predicates", "").body, "visited")
 }

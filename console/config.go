@@ -93,8 +93,7 @@ func checkAddr(addr string, wide bool) error {
 
 // FeedOptions say how to read an upload.
 type FeedOptions struct {
-	// Format is "csv", "tsv", "xml", "json" or "jsonl"; empty means to tell
-	// it from the bytes.
+	// Format is "csv", "tsv", "google-xml", "ceneo-xml", "json" or "jsonl"; empty means to tell it from the bytes.
 	Format string
 	// Currency is the shop's: prices without one are in it.
 	Currency    money.Currency
@@ -102,13 +101,17 @@ type FeedOptions struct {
 	MaxBytes    int64
 }
 
+// ErrFeedTooLarge is for an upload beyond the bounds in FeedOptions; a
+// FeedReader wraps it.
+var ErrFeedTooLarge = errors.New("the feed is too large")
+
 // FeedReport is what an upload held.
 type FeedReport struct {
 	Format   string        `json:"format" doc:"Format that was read"`
 	Rows     int           `json:"rows" doc:"Rows of the upload"`
 	Accepted int           `json:"accepted" doc:"Products that are now in the feed"`
 	Rejected int           `json:"rejected" doc:"Rows that were left out"`
-	Repeated int           `json:"repeated" doc:"Rows whose product id came again later; the last one counts"`
+	Repeated int           `json:"repeated" doc:"Rows whose product id another row has too; one of them counts"`
 	Problems []FeedProblem `json:"problems" doc:"The first problems found"`
 }
 
@@ -137,9 +140,6 @@ type Deps struct {
 	Clock clock.Clock
 	// Version of the program, shown on the status page.
 	Version string
-	// CheckTargeting tells what is wrong with a targeting expression of a
-	// shop. Nil lets every expression pass.
-	CheckTargeting func(expr string, shop *campaigns.Shop) error
 	// ReadFeed reads uploads; nil means that feeds cannot be uploaded.
 	ReadFeed FeedReader
 	// EnsureTopic makes the topic grosz.campaigns, trying until ctx ends.

@@ -80,7 +80,7 @@ func (s *Server) feedRoutes() {
 	binary := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 	register(s, route{Operation: huma.Operation{
 		OperationID: "upload-feed", Method: http.MethodPut, Path: path, Tags: tags, Summary: "Upload the product feed",
-		Description: "Replaces the whole feed by the body: CSV, TSV, Google Merchant XML, JSON or JSON lines, plain or gzip. Bad rows are left " +
+		Description: "Replaces the whole feed by the body: CSV, TSV, Google Merchant XML, Ceneo XML, JSON or JSON lines, plain or gzip. Bad rows are left " +
 			"out and reported; an upload without a single good row is refused, and the old feed stays. Only what changed is sent to the bidders.",
 		Errors:   []int{http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusServiceUnavailable},
 		Metadata: map[string]any{uploadKey: true},
@@ -102,7 +102,7 @@ func (s *Server) feedRoutes() {
 type uploadInput struct {
 	ShopPath
 	MatchHeader
-	Format string `query:"format" enum:"csv,tsv,xml,json,jsonl" doc:"Format of the body; left out, it is told from the bytes"`
+	Format string `query:"format" enum:"csv,tsv,google-xml,ceneo-xml,json,jsonl" doc:"Format of the body; left out, it is told from the bytes"`
 	DryRun bool   `query:"dry_run" doc:"Only read and report, change nothing"`
 
 	body io.Reader
@@ -187,7 +187,7 @@ func (s *Server) readFeed(ctx context.Context, in *uploadInput, shop *campaigns.
 	if err != nil {
 		return nil, report, feedError(ctx, err, s.cfg.MaxFeedBytes)
 	}
-	report.Repeated = repeated
+	report.Repeated += repeated
 	report.Accepted = len(products)
 	if report.Problems == nil {
 		report.Problems = []FeedProblem{}
@@ -208,6 +208,8 @@ func feedError(ctx context.Context, err error, most int64) error {
 		return known
 	case errors.As(err, &tooLarge):
 		return failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the upload is larger than %d bytes", most))
+	case errors.Is(err, ErrFeedTooLarge):
+		return failure(http.StatusRequestEntityTooLarge, err.Error())
 	case ctx.Err() != nil:
 		return err
 	}

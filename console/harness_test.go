@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,7 +41,7 @@ func start(t *testing.T, change func(*Config, *Deps)) *bench {
 	cfg := Config{Dir: t.TempDir(), Addr: "127.0.0.1:0"}
 	deps := Deps{
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: clk, Version: "test",
-		CheckTargeting: fakeTargeting, ReadFeed: readLines, Reports: &fakeReports{},
+		ReadFeed: readLines, Reports: &fakeReports{},
 	}
 	if change != nil {
 		change(&cfg, &deps)
@@ -53,17 +52,6 @@ func start(t *testing.T, change func(*Config, *Deps)) *bench {
 	raw, err := os.ReadFile(filepath.Join(cfg.Dir, "admin.key"))
 	require.NoError(t, err)
 	return &bench{t: t, s: s, clock: clk, admin: strings.TrimSpace(string(raw))}
-}
-
-// fakeTargeting knows one mistake and one currency rule.
-func fakeTargeting(expr string, shop *campaigns.Shop) error {
-	if i := strings.Index(expr, "vistied"); i >= 0 {
-		return &campaigns.SyntaxError{Pos: i, Line: 1, Column: i + 1, Token: "vistied", Msg: "no such predicate", Hint: `did you mean "visited"?`}
-	}
-	if strings.Contains(expr, "USD") && shop.Currency.String() != "USD" {
-		return errors.New("amounts must be in " + shop.Currency.String())
-	}
-	return nil
 }
 
 // readLines is a small reader of JSON lines; the real ones are of another
@@ -93,11 +81,15 @@ func readLines(ctx context.Context, r io.Reader, opts FeedOptions, take func(cam
 type fakeReports struct {
 	rows     []report.CostPerOrder
 	err      error
+	panics   bool
 	shop     uint32
 	from, to string
 }
 
 func (f *fakeReports) CostPerOrder(_ context.Context, shop uint32, from, to string) ([]report.CostPerOrder, error) {
+	if f.panics {
+		panic("broken report")
+	}
 	f.shop, f.from, f.to = shop, from, to
 	return f.rows, f.err
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/console/report"
+	"github.com/grosz/grosz/console/store"
 	"github.com/grosz/grosz/internal/clock"
 )
 
@@ -203,14 +204,26 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 }
 
 func TestAPanicIsAProblem(t *testing.T) {
-	b := start(t, func(_ *Config, d *Deps) {
-		d.CheckTargeting = func(string, *campaigns.Shop) error { panic("broken compiler") }
-	})
+	b := start(t, func(_ *Config, d *Deps) { d.Reports = &fakeReports{panics: true} })
 	path, key := b.shop()
-	a := b.call(key, "POST", path+"/campaigns", campaignJSON)
+	a := b.call(key, "GET", path+"/report/cost-per-order", "")
 	require.Equal(t, 500, a.problem(t).Status)
 	require.NotContains(t, a.body, "broken")
-	require.Equal(t, 200, b.call(key, "PATCH", path, `{"name": "still here"}`).code, "the writer's turn was given back")
+
+	// A panic in a change gives the writer's turn back and changes nothing.
+	before := b.call(key, "GET", path, "").body
+	func() {
+		defer func() { require.NotNil(t, recover()) }()
+		_ = b.s.store.Write(context.Background(), store.Actor{}, func(tx *store.Tx) error {
+			shop, err := tx.Shop(context.Background(), 1)
+			require.NoError(t, err)
+			_, err = tx.UpdateShop(context.Background(), shop.Shop)
+			require.NoError(t, err)
+			panic("broken change")
+		})
+	}()
+	require.Equal(t, before, b.call(key, "GET", path, "").body)
+	require.Equal(t, 200, b.call(key, "PATCH", path, `{"name": "still here"}`).code)
 }
 
 // sentTopic is a Writer that keeps what it is given.
@@ -259,8 +272,7 @@ func TestRunServesPublishesAndEnds(t *testing.T) {
 		return s, cancel, done, key
 	}
 	s, stop, done, key := open()
-	client := &http.Client{}
-	defer client.CloseIdleConnections()
+	client := &http.Client{Transport: &http.Transport{}}
 	post := func(addr, path, body string) *http.Response {
 		r, err := http.NewRequest("POST", "http://"+addr+path, strings.NewReader(body))
 		require.NoError(t, err)
@@ -268,7 +280,7 @@ func TestRunServesPublishesAndEnds(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		res, err := client.Do(r)
 		require.NoError(t, err)
-		t.Cleanup(func() { res.Body.Close() })
+		require.NoError(t, res.Body.Close())
 		return res
 	}
 	require.Equal(t, 201, post(s.Addr().String(), "/api/v1/shops", shopJSON).StatusCode)
@@ -276,6 +288,7 @@ func TestRunServesPublishesAndEnds(t *testing.T) {
 
 	// The last change goes out even if the end comes with it.
 	require.Equal(t, 201, post(s.Addr().String(), "/api/v1/shops/1/campaigns", campaignJSON).StatusCode)
+	client.CloseIdleConnections()
 	stop()
 	require.NoError(t, <-done)
 	_, ok := topic.last("campaign/1")

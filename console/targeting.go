@@ -73,10 +73,7 @@ func (s *Server) checkTargeting(ctx context.Context, in *struct{ jsonBody }) (*t
 		return nil, err
 	}
 	out := &targetingOutput{TargetingAnswer{OK: true}}
-	if s.deps.CheckTargeting == nil {
-		return nil, failure(http.StatusNotImplemented, "expressions cannot be checked here")
-	}
-	if err := s.deps.CheckTargeting(req.Expression, &shop.Shop); err != nil {
+	if err := campaigns.CheckTargeting(req.Expression, &shop.Shop); err != nil {
 		out.Body = TargetingAnswer{Error: targetingError(err)}
 	}
 	return out, nil

@@ -187,7 +187,7 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, lifetime time.Durat
 	var raw [tokenMax + 2]byte
 	n, err := tokenText.Decode(raw[:], text)
 	// The decoder passes over line ends; with them a token would have many texts.
-	if err != nil || n != tokenText.DecodedLen(len(text)) || n < tokenFixed+macSize || raw[0] != tokenVersion {
+	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] != tokenVersion {
 		return ErrTokenMalformed
 	}
 	pool := k.known[raw[1]]

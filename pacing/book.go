@@ -2,11 +2,12 @@
 // aside, and how often a person may see a campaign. It is the stage between
 // the price and the answer. A Book is this node's estimate of the ledger, in
 // memory: the log decides (see docs/architecture.md), and Fold brings the
-// estimate in line with it.
+// estimate in line with it. What came from the log outlives the log's
+// retention in a snapshot, which the owner of the fold writes.
 //
 // Hot: Reserve, Settle and Release take two short locks at most and do not
 // allocate at steady state; safe for many goroutines. Imports events and
-// internal only; files are pacing's own snapshot, written by its owner.
+// internal only; no files: a snapshot goes to an io.Writer.
 package pacing
 
 import (
@@ -18,129 +19,6 @@ import (
 	"github.com/grosz/grosz/internal/money"
 )
 
-// Limits of a campaign in the shop's currency, gross. Zero means none.
-type Limits struct{ Total, Day money.Nano }
-
-// Account is a campaign's budget on this node: at every moment
-// budget = settled + pending + held + free, where pending is settled here and
-// not yet seen in the log.
-type Account struct {
-	id    uint32
-	index uint32
-
-	total, day atomic.Int64 // limits
-	used       atomic.Int64 // settled + pending + held, lifetime
-	settled    atomic.Int64 // seen in the log
-	held       atomic.Int64
-	days       [daySlots]daySlot
-}
-
-// daySlots is how many of the shop's days an account tells apart: more than
-// a billing token lives.
-const daySlots = 16
-
-type daySlot struct {
-	mu            sync.Mutex
-	day           int32
-	used, settled int64
-}
-
-// ID is the campaign's.
-func (a *Account) ID() uint32 { return a.id }
-
-// SetLimits replaces the limits; they hold from the next Reserve on.
-func (a *Account) SetLimits(l Limits) {
-	a.total.Store(int64(l.Total))
-	a.day.Store(int64(l.Day))
-}
-
-// State of an account on a day, for metrics and reports.
-type State struct {
-	Limits
-	Used, Settled, Held money.Nano
-	DayUsed             money.Nano
-}
-
-// State reads the account for the given day number.
-func (a *Account) State(day int32) State {
-	s := State{
-		Limits:  Limits{money.Nano(a.total.Load()), money.Nano(a.day.Load())},
-		Used:    money.Nano(a.used.Load()),
-		Settled: money.Nano(a.settled.Load()),
-		Held:    money.Nano(a.held.Load()),
-	}
-	slot := &a.days[uint32(day)%daySlots]
-	slot.mu.Lock()
-	if slot.day == day {
-		s.DayUsed = money.Nano(slot.used)
-	}
-	slot.mu.Unlock()
-	return s
-}
-
-// Free is what Reserve could still take on the day: at least 0.
-func (a *Account) Free(day int32) money.Nano {
-	s := a.State(day)
-	free := money.Nano(1<<63 - 1)
-	if s.Total > 0 {
-		free = min(free, s.Total-s.Used)
-	}
-	if s.Day > 0 {
-		free = min(free, s.Day-s.DayUsed)
-	}
-	return max(free, 0)
-}
-
-// take adds n to what is used if the limits allow it.
-func (a *Account) take(n int64, day int32) bool {
-	if lim := a.total.Load(); a.used.Add(n) > lim && lim > 0 {
-		a.used.Add(-n)
-		return false
-	}
-	slot := &a.days[uint32(day)%daySlots]
-	slot.mu.Lock()
-	slot.turn(day)
-	ok := slot.day == day // false only for a day long gone: not counted
-	if lim := a.day.Load(); ok && lim > 0 && slot.used+n > lim {
-		slot.mu.Unlock()
-		a.used.Add(-n)
-		return false
-	}
-	if ok {
-		slot.used += n
-	}
-	slot.mu.Unlock()
-	return true
-}
-
-// move adds n, of either sign, without asking the limits.
-func (a *Account) move(n int64, day int32) {
-	a.used.Add(n)
-	slot := &a.days[uint32(day)%daySlots]
-	slot.mu.Lock()
-	if slot.turn(day); slot.day == day {
-		slot.used += n
-	}
-	slot.mu.Unlock()
-}
-
-func (a *Account) book(n int64, day int32) {
-	a.settled.Add(n)
-	slot := &a.days[uint32(day)%daySlots]
-	slot.mu.Lock()
-	if slot.turn(day); slot.day == day {
-		slot.settled += n
-	}
-	slot.mu.Unlock()
-}
-
-// turn makes the slot that day's, if it held an older one.
-func (s *daySlot) turn(day int32) {
-	if s.day < day {
-		s.day, s.used, s.settled = day, 0, 0
-	}
-}
-
 // Config of a Book.
 type Config struct {
 	// MaxHolds bounds the bids that are outstanding; 0 means 2,000,000. Past
@@ -149,7 +27,8 @@ type Config struct {
 	// MaxSettled bounds the bids remembered as settled; 0 means 20,000,000.
 	// Past it the oldest day is forgotten early: a notice of that day that
 	// comes twice would then move this node's estimate twice, and never the
-	// ledger.
+	// ledger. It bounds as well the bids settled here that the log has not
+	// shown yet.
 	MaxSettled int
 }
 
@@ -177,7 +56,7 @@ const holdShards = 64
 type holdShard struct {
 	mu   sync.Mutex
 	byID map[uint64]hold
-	_    [40]byte
+	_    [48]byte // a cache line of its own
 }
 
 // hold is what one open bid has set aside.
@@ -234,7 +113,8 @@ func (b *Book) at(index uint32) *Account {
 func key(id events.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
 
 // Reserve holds amount (in the shop's currency, fee included) for a bid until
-// expiresMS, if the account's limits allow it on the given day.
+// expiresMS, if the account's limits allow it on the given day. A bid has one
+// hold: a second Reserve of it is refused.
 func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, expiresMS int64) bool {
 	if b.open.Add(1) > int64(b.cfg.MaxHolds) {
 		b.open.Add(-1)
@@ -247,12 +127,19 @@ func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, 
 		return false
 	}
 	a.held.Add(int64(amount))
+	h := hold{account: a.index, day: day, amount: int64(amount), expires: expiresMS}
 	k := key(bid)
 	s := &b.holds[k%holdShards]
 	s.mu.Lock()
-	s.byID[k] = hold{account: a.index, day: day, amount: int64(amount), expires: expiresMS}
+	_, twice := s.byID[k]
+	if !twice {
+		s.byID[k] = h
+	}
 	s.mu.Unlock()
-	return true
+	if twice {
+		b.undo(h)
+	}
+	return !twice
 }
 
 // Reprice lowers the hold of a bid to what its win notice said it will cost.
@@ -327,13 +214,13 @@ type Settlement struct {
 // whether the bid was open here (not late), and whether it is the first of
 // its bid: a repeated one changes nothing.
 func (b *Book) Settle(s Settlement) (first, onTime bool) {
-	k := key(s.BidID)
-	if !b.seen.add(k, s.BidMS, false) {
+	k, a := key(s.BidID), b.Account(s.Campaign)
+	if !b.seen.settle(k, s.BidMS, pendingBid{account: a.index, day: s.Day, amount: int64(s.Amount)}) {
 		b.counts.duplicates.Add(1)
 		return false, false
 	}
 	// Booked before the hold goes, so that free is never too high between.
-	b.Account(s.Campaign).move(int64(s.Amount), s.Day)
+	a.move(int64(s.Amount), s.Day)
 	onTime = b.drop(k)
 	if !onTime {
 		b.counts.late.Add(1)
@@ -342,20 +229,25 @@ func (b *Book) Settle(s Settlement) (first, onTime bool) {
 }
 
 // Fold applies a settlement seen in the log, of whichever node. It returns
-// whether it was the first of its bid in the log.
+// whether it was the first of its bid in the log; that one decides what the
+// bid cost, even if this node had settled it at another price.
 func (b *Book) Fold(s Settlement) bool {
 	k := key(s.BidID)
-	switch b.seen.fold(k, s.BidMS) {
-	case seenFolded:
+	was, here := b.seen.fold(k, s.BidMS)
+	if was == seenFolded {
 		return false
-	case seenPending: // ours: already counted as used
-		b.Account(s.Campaign).book(int64(s.Amount), s.Day)
-		return true
 	}
 	a := b.Account(s.Campaign)
-	a.move(int64(s.Amount), s.Day)
+	if was != seenForgotten {
+		a.move(int64(s.Amount), s.Day)
+	}
 	a.book(int64(s.Amount), s.Day)
-	b.drop(k)
+	switch was {
+	case seenPending: // it was counted as used when it was settled here
+		b.at(here.account).move(-here.amount, here.day)
+	case seenNew:
+		b.drop(k)
+	}
 	return true
 }
 
@@ -383,14 +275,16 @@ func (b *Book) Sweep(nowMS int64) {
 type Stats struct {
 	Holds, MaxHolds                                                 int64
 	Settled, MaxSettled                                             int64
+	Pending                                                         int64 // settled here, not yet seen in the log
 	RefusedBudget, RefusedFull, Expired, Released, Late, Duplicates uint64
 }
 
 // Stats reads the counters.
 func (b *Book) Stats() Stats {
+	settled, pending := b.seen.len()
 	return Stats{
 		Holds: b.open.Load(), MaxHolds: int64(b.cfg.MaxHolds),
-		Settled: b.seen.len(), MaxSettled: int64(b.cfg.MaxSettled),
+		Settled: settled, MaxSettled: int64(b.cfg.MaxSettled), Pending: pending,
 		RefusedBudget: b.counts.refusedBudget.Load(), RefusedFull: b.counts.refusedFull.Load(),
 		Expired: b.counts.expired.Load(), Released: b.counts.released.Load(),
 		Late: b.counts.late.Load(), Duplicates: b.counts.duplicates.Load(),

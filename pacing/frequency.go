@@ -33,8 +33,9 @@ type freqCell struct {
 	more uint32
 }
 
-// NewFrequency counts at most max pairs of person and campaign; 0 means
-// 4,000,000. When full, a pair that has been quiet makes room.
+// NewFrequency counts at most max pairs of person and campaign, and up to 63
+// more if they fall so; 0 means 4,000,000. When full, a pair that has been
+// quiet makes room.
 func NewFrequency(max int) *Frequency {
 	if max == 0 {
 		max = 4_000_000

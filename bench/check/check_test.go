@@ -136,6 +136,9 @@ func TestGoodAnswers(t *testing.T) {
 			w.set("imp.native.request", `{"native":`+nativeAsk+`}`, "bid.adm", `{"native":`+nativeAdm+`}`)
 		}},
 		{"native request as an object", "native", func(w *world) { w.set("imp.native.request", object(nativeAsk)) }},
+		{"doubled asset id", "native", func(w *world) {
+			w.set("imp.native.request", strings.Replace(nativeAsk, `"id":2`, `"id":1`, 1), "bid.adm", strings.Replace(nativeAdm, `"id":2`, `"id":1`, 1))
+		}},
 		{"doubled imp id", "banner", func(w *world) {
 			w.req["imp"] = append(list(object(`{"id":"i1","video":{"mimes":["video/mp4"]}}`)), w.req["imp"].([]any)...)
 		}},

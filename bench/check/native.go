@@ -41,27 +41,50 @@ func (j *judge) native(b *Bid, media obj) {
 		j.add(RuleNative, "no link.url")
 	}
 	j.nativeTracker(ans)
-	asked := map[int64]obj{}
-	for _, a := range ask.objs("assets") {
-		asked[a.intOr("id", 0)] = a
+	j.assets(ask.objs("assets"), ans.objs("assets"))
+}
+
+// assetKinds are what an asset can be.
+func assetKinds() []string { return []string{"title", "img", "video", "data"} }
+
+func kindOf(asset obj) string {
+	for _, k := range assetKinds() {
+		if asset.obj(k) != nil {
+			return k
+		}
 	}
-	given := map[int64]bool{}
-	for _, a := range ans.objs("assets") {
+	return ""
+}
+
+// assets pairs answers with what was asked. Real requests give one id to
+// several assets: then the kind tells them apart.
+func (j *judge) assets(asked, given []obj) {
+	answered := make([]bool, len(asked))
+	for _, a := range given {
 		id, hasID := a.int("id")
-		want, known := asked[id]
+		at, known := -1, false
+		for i, want := range asked {
+			if !hasID || want.intOr("id", 0) != id {
+				continue
+			}
+			known = true
+			if !answered[i] && (at < 0 || kindOf(asked[at]) != kindOf(a)) {
+				at = i
+			}
+		}
 		switch {
-		case !hasID || !known:
+		case !known:
 			j.add(RuleAsset, "asset %d was not asked for", id)
-		case given[id]:
+		case at < 0:
 			j.add(RuleAsset, "asset %d is answered twice", id)
 		default:
-			j.asset(id, want, a)
+			answered[at] = true
+			j.asset(id, asked[at], a)
 		}
-		given[id] = true
 	}
-	for id, a := range asked {
-		if a.intOr("required", 0) == 1 && !given[id] {
-			j.add(RuleAsset, "required asset %d is not answered", id)
+	for i, want := range asked {
+		if want.intOr("required", 0) == 1 && !answered[i] {
+			j.add(RuleAsset, "required asset %d is not answered", want.intOr("id", 0))
 		}
 	}
 }
@@ -81,7 +104,7 @@ func (j *judge) nativeTracker(ans obj) {
 }
 
 func (j *judge) asset(id int64, want, got obj) {
-	for _, kind := range []string{"title", "img", "video", "data"} {
+	for _, kind := range assetKinds() {
 		ask, have := want.obj(kind), got.obj(kind)
 		if ask == nil {
 			continue

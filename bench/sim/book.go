@@ -2,12 +2,12 @@ package sim
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/grosz/grosz/internal/money"
 )
@@ -122,11 +122,15 @@ func (s *bookState) apply(raw []byte) error {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return err
 	}
+	return s.take(&r)
+}
+
+func (s *bookState) take(r *record) error {
 	switch {
 	case r.K == "run":
 		s.run = r.Run
 	case r.K == "notice" && r.Notice != nil:
-		s.pending[r.Notice.N] = r.Notice
+		s.pending[r.Notice.N] = r.Notice.copy()
 		s.last = max(s.last, r.Notice.N)
 	case r.K == "done":
 		if n := s.pending[r.N]; n != nil && n.Touch != nil && !r.Page {
@@ -175,41 +179,88 @@ func (s *bookState) pendingInOrder() []*notice {
 	return list
 }
 
-// book is an exchange's journal at work.
+// copy is the notice without what is not kept.
+func (n *notice) copy() *notice {
+	c := &notice{N: n.N, Kind: n.Kind, URL: n.URL, TimeMS: n.TimeMS}
+	if n.Touch != nil {
+		t := *n.Touch
+		c.Touch = &t
+	}
+	return c
+}
+
+// book is an exchange's journal at work, and its fold.
 type book struct {
-	*journal
-	*bookState // as it was found; not kept up
-	next       counter
+	journal *journal
+	next    counter
+	run     int64
+
+	mu    sync.Mutex // held while a record is added and folded; taken before the journal's locks
+	state *bookState
+	limit int64
 }
 
 func bookPath(dir, exchange string) string { return filepath.Join(dir, exchange+".journal") }
 
-// openBook reads the journal, rewrites it if it has grown beyond limit bytes,
-// and begins a new run.
+// openBook reads the journal and begins a new run. From limit bytes on the
+// journal is rewritten, with a sum in place of its lines.
 func openBook(dir, exchange string, limit int64) (*book, error) {
-	path := bookPath(dir, exchange)
 	s := newBookState(false)
-	j, err := openJournal(path, s.apply)
+	j, err := openJournal(bookPath(dir, exchange), s.apply)
 	if err != nil {
 		return nil, err
 	}
-	if j.size > limit {
-		if err := errors.Join(j.close(), rewriteJournal(path, s.compacted())); err != nil {
-			return nil, err
+	b := &book{journal: j, state: s, run: s.run + 1, limit: limit}
+	b.next.Store(s.last)
+	return b, b.append(true, record{K: "run", Run: b.run})
+}
+
+// append adds records and folds them; with durable it returns once they are
+// on disk.
+func (b *book) append(durable bool, recs ...record) error {
+	b.mu.Lock()
+	var mine uint64
+	var err error
+	for i := range recs {
+		var full bool
+		if mine, full, err = b.journal.add(recs[i]); err == nil {
+			err = b.state.take(&recs[i])
 		}
-		if j, err = openJournal(path, func([]byte) error { return nil }); err != nil {
-			return nil, err
+		durable = durable || full
+		if err != nil {
+			break
 		}
 	}
-	s.run++
-	b := &book{journal: j, bookState: s}
-	b.next.Store(s.last)
-	return b, j.append(true, record{K: "run", Run: s.run})
+	b.mu.Unlock()
+	if err != nil || !durable {
+		return err
+	}
+	if err := b.journal.sync(mine); err != nil {
+		return err
+	}
+	return b.compact()
 }
+
+// compact rewrites a journal that has grown too long. What is pending stays,
+// so the next bound is at least twice of what is left.
+func (b *book) compact() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.journal.bytes() <= b.limit {
+		return nil
+	}
+	if err := b.journal.replace(b.state.compacted()); err != nil {
+		return err
+	}
+	b.limit = max(b.limit, 2*b.journal.bytes())
+	return nil
+}
+
+func (b *book) close() error { return b.journal.close() }
 
 // note makes notices of the book durable with line, if there is one.
 func (b *book) note(line *Line, notices ...*notice) error {
-	var recs []any
+	var recs []record
 	if line != nil {
 		recs = append(recs, record{K: "bill", Line: line})
 	}

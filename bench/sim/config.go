@@ -55,8 +55,8 @@ type Config struct {
 	DuplicateShare float64
 	// ClickScale multiplies every probability of a click; 0 means 1.
 	ClickScale float64
-	// JournalBytes is the size from which a journal is rewritten with sums in
-	// place of its lines at the next start; 0 means 256 MiB.
+	// JournalBytes is the size from which an exchange's journal is rewritten
+	// with sums in place of its lines; 0 means 256 MiB.
 	JournalBytes int64
 	// Rates for floors in other currencies; may be nil.
 	Rates *money.Rates
@@ -177,8 +177,8 @@ func (c *Config) Validate() error {
 	}
 	seen := map[string]bool{}
 	for i, x := range c.Exchanges {
-		if x.Name == "" || url.PathEscape(x.Name) != x.Name || seen[x.Name] {
-			bad("exchange %d: the name %q is empty, doubled or not fit for a path", i, x.Name)
+		if x.Name == "" || x.Name == truthName || url.PathEscape(x.Name) != x.Name || seen[x.Name] {
+			bad("exchange %d: the name %q is empty, doubled, taken or not fit for a path", i, x.Name)
 		}
 		seen[x.Name] = true
 		if x.Kind != FirstPrice && x.Kind != SecondPrice {

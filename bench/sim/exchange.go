@@ -263,12 +263,12 @@ func (x *exchange) render(ctx context.Context, s *shopper, win *won) {
 	x.w.later(func(rng *rand.Rand) (int64, bool) { return 1000 + rng.Int64N(9000), true }, func(ctx context.Context) { x.click(ctx, s, win) })
 }
 
-// click follows the ad. A banner of several products has a link for each; one
-// is chosen. The landing page is then visited as the redirect says.
+// click follows the ad. A banner may have a link for each of several products
+// and small ones beside; one is chosen, the larger ones mostly. The landing page is then visited as the redirect says.
 func (x *exchange) click(ctx context.Context, s *shopper, win *won) {
 	u := win.track.clicks[0]
 	if win.media == "banner" {
-		u = win.track.clicks[x.w.pick(len(win.track.clicks))]
+		u = win.track.clicks[min(x.w.pick(len(win.track.clicks)), x.w.pick(len(win.track.clicks)), x.w.pick(len(win.track.clicks)))]
 	}
 	n := &notice{Kind: noticeClick, URL: u, Touch: x.w.touch(s, win, true)}
 	n.after = func(location string) { x.w.clicked(s, win.shop, n.Touch, location) }

@@ -118,22 +118,27 @@ func unframe(raw []byte) ([]byte, bool) {
 // append adds records; with durable it returns once they are on disk. Callers
 // that come together share one fsync.
 func (j *journal) append(durable bool, recs ...any) error {
+	mine, full, err := j.add(recs...)
+	if err != nil || (!durable && !full) {
+		return err
+	}
+	return j.sync(mine)
+}
+
+// add puts records into the buffer; mine is what to sync for them, full tells
+// that it is time to.
+func (j *journal) add(recs ...any) (mine uint64, full bool, err error) {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, r := range recs {
 		b, err := json.Marshal(r)
 		if err != nil {
-			j.mu.Unlock()
-			return fmt.Errorf("journal record: %w", err)
+			return 0, false, fmt.Errorf("journal record: %w", err)
 		}
 		j.buf = fmt.Appendf(j.buf, "%08x %s\n", crc32.ChecksumIEEE(b), b)
 		j.next++
 	}
-	mine, full := j.next, len(j.buf) > 1<<20
-	j.mu.Unlock()
-	if !durable && !full {
-		return nil
-	}
-	return j.sync(mine)
+	return j.next, len(j.buf) > 1<<20, nil
 }
 
 // sync writes and fsyncs at least the first upTo records.
@@ -174,21 +179,42 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// rewriteJournal replaces the file by recs, in one step.
-func rewriteJournal(path string, recs []any) error {
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+// replace makes recs the whole content, in one step: they must say all that
+// the journal says, what is buffered included, and nothing may be added
+// meanwhile.
+func (j *journal) replace(recs []any) error {
+	j.disk.Lock()
+	defer j.disk.Unlock()
+	if j.err != nil {
+		return j.err
 	}
-	j, err := openJournal(tmp, func([]byte) error { return nil })
+	tmp := j.path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("replace journal: %w", err)
+	}
+	fresh, err := openJournal(tmp, func([]byte) error { return nil })
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(j.append(true, recs...), j.close()); err != nil {
-		return err
+	if err = fresh.append(true, recs...); err == nil {
+		err = os.Rename(tmp, j.path)
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("replace journal: %w", err)
+	if err == nil {
+		err = syncDir(filepath.Dir(j.path))
 	}
-	return syncDir(filepath.Dir(path))
+	if err != nil {
+		return errors.Join(fmt.Errorf("replace journal: %w", err), fresh.f.Close())
+	}
+	old := j.f
+	j.mu.Lock()
+	j.buf, j.synced = nil, j.next
+	j.mu.Unlock()
+	j.f, j.size = fresh.f, fresh.size
+	return old.Close()
+}
+
+func (j *journal) bytes() int64 {
+	j.disk.Lock()
+	defer j.disk.Unlock()
+	return j.size
 }

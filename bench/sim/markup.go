@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"html"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // tracked is what a browser or player would fetch from markup.
 type tracked struct {
 	impressions []string
-	clicks      []string // the first leads to the landing page
+	clicks      []string // of video and native the first leads to the landing page
 }
 
 var (
 	imgSrc = regexp.MustCompile(`(?is)<img\s[^>]*?src\s*=\s*(?:"([^"]*)"|'([^']*)')`)
-	aHref  = regexp.MustCompile(`(?is)<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+	aHref  = regexp.MustCompile(`(?is)<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')[^>]*>(.*?)</a>`)
 )
 
 // readMarkup finds the URLs in markup of the media type, macros replaced.
@@ -28,12 +29,24 @@ func readMarkup(media, adm string) (tracked, error) {
 	case "native":
 		return readNative(adm)
 	}
-	return tracked{impressions: attributes(imgSrc, adm), clicks: attributes(aHref, adm)}, nil
+	return tracked{impressions: attributes(imgSrc, adm), clicks: links(adm)}, nil
 }
 
 func attributes(re *regexp.Regexp, adm string) []string {
 	var out []string
 	for _, m := range re.FindAllStringSubmatch(adm, 64) {
+		out = append(out, html.UnescapeString(m[1]+m[2]))
+	}
+	return out
+}
+
+// links lists the links by how much is inside them, most first: people click
+// what is large.
+func links(adm string) []string {
+	found := aHref.FindAllStringSubmatch(adm, 64)
+	slices.SortStableFunc(found, func(a, b []string) int { return len(b[3]) - len(a[3]) })
+	var out []string
+	for _, m := range found {
 		out = append(out, html.UnescapeString(m[1]+m[2]))
 	}
 	return out

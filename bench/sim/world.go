@@ -96,12 +96,14 @@ func New(cfg Config) (*World, error) {
 
 // recall takes up what an earlier run left: touches and undelivered notices.
 func (w *World) recall(b *book) {
-	for _, t := range b.touches {
+	for _, t := range b.state.touches {
 		if st := w.state(t.Shopper, t.Shop); st != nil {
-			st.touched(t)
+			own := *t
+			st.touched(&own)
 		}
 	}
-	for _, n := range b.pendingInOrder() {
+	for _, kept := range b.state.pendingInOrder() {
+		n := kept.copy()
 		n.book = b
 		if t := n.Touch; t != nil && t.Shopper < len(w.shoppers) {
 			s := w.shoppers[t.Shopper]
@@ -123,7 +125,6 @@ func (w *World) recall(b *book) {
 		w.stats.pending.Add(1)
 		w.courier.later(n)
 	}
-	b.bookState = &bookState{run: b.run} // the rest has served
 }
 
 func (w *World) state(shopper int, shop uint32) *shopState {

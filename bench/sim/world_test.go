@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -185,5 +186,24 @@ func TestConfigListsAllMistakes(t *testing.T) {
 	_, err := New(Config{Shoppers: -1, Rate: -2, BidderURL: "nowhere", Exchanges: []Exchange{{Name: "a/b"}}, Shops: []Shop{{}}})
 	for _, want := range []string{"dir", "bidder url", "shoppers", "rate", "a/b", "kind 0", "settles", "currency", "shop"} {
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// TestJournalStaysBounded: a running world rewrites its journals, and the
+// sums stay right.
+func TestJournalStaysBounded(t *testing.T) {
+	b := newFakeBidder(t)
+	cfg := testConfig(t, b)
+	cfg.JournalBytes = 50_000
+	s := play(t, context.Background(), cfg)
+	inv, err := ReadInvoice(cfg.Dir)
+	require.NoError(t, err)
+	for name, x := range inv.Exchanges {
+		require.Equal(t, s.Exchanges[name].Spend, x.Amount)
+		require.Equal(t, s.Exchanges[name].Billed, uint64(x.Count))
+		require.Less(t, int64(len(x.Lines)), x.Count)
+		info, err := os.Stat(bookPath(cfg.Dir, name))
+		require.NoError(t, err)
+		require.Less(t, info.Size(), int64(200_000))
 	}
 }

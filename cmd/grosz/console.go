@@ -50,7 +50,7 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	set := vm.NewSet()
 	s, err := console.New(c.console(password), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
-		CheckTargeting: campaigns.CheckTargeting, ReadFeed: readFeed,
+		ReadFeed: readFeed,
 		EnsureTopic: func(ctx context.Context) error {
 			return kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(0), e.log)
 		},

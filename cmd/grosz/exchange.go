@@ -13,8 +13,6 @@ import (
 
 	"github.com/grosz/grosz/bench/demo"
 	"github.com/grosz/grosz/bench/sim"
-	"github.com/grosz/grosz/campaigns"
-	spots "github.com/grosz/grosz/creatives/demo"
 	"github.com/grosz/grosz/internal/config"
 )
 
@@ -35,6 +33,13 @@ func (c *exchangeConfig) Validate() error {
 	return errors.Join(c.check("demo-shop", c.Shop), listening{}.check("metrics", c.Metrics))
 }
 
+func (c *exchangeConfig) publicURL() string {
+	if c.Public != "" {
+		return c.Public
+	}
+	return "http://" + c.Bidder
+}
+
 // runExchange makes the demo shops, serves their pages, and plays exchanges
 // and shoppers until ctx ends.
 func runExchange(ctx context.Context, e env, args []string) error {
@@ -46,7 +51,7 @@ func runExchange(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	sites, err := demo.NewSites(shops, "http://"+c.Bidder, e.log)
+	sites, err := demo.NewSites(shops, c.publicURL(), e.log)
 	if err != nil {
 		return fmt.Errorf("demo shops: %w", err)
 	}
@@ -56,7 +61,7 @@ func runExchange(ctx context.Context, e env, args []string) error {
 	}
 	defer stopSites()
 	world, err := sim.New(sim.Config{
-		Dir: filepath.Join(c.Dir, "exchange"), BidderURL: "http://" + c.Bidder, PublicURL: c.Public,
+		Dir: filepath.Join(c.Dir, "exchange"), BidderURL: "http://" + c.Bidder, PublicURL: c.publicURL(),
 		Shops: demo.SimShops(shops), Shoppers: c.Shoppers, Rate: c.Rate, Seed: c.Seed, Log: e.log,
 	})
 	if err != nil {
@@ -73,7 +78,7 @@ func runExchange(ctx context.Context, e env, args []string) error {
 
 // seedDemo makes the demo shops and campaigns, once the console answers.
 func seedDemo(ctx context.Context, e env, c *exchangeConfig) ([]demo.Shop, error) {
-	videos, err := writeVideos(filepath.Join(c.Dir, "assets"))
+	videos, err := demo.WriteVideos(filepath.Join(c.Dir, "assets"))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +89,7 @@ func seedDemo(ctx context.Context, e env, c *exchangeConfig) ([]demo.Shop, error
 			var shops []demo.Shop
 			shops, last = demo.Seed(ctx, demo.Config{
 				Console: "http://" + c.Console, AdminKey: strings.TrimSpace(string(key)), Site: "http://" + c.Shop,
-				Videos: videos, Dir: filepath.Join(c.Dir, "exchange"), Seed: c.Seed,
+				Videos: videos, Assets: c.publicURL() + "/assets", Dir: filepath.Join(c.Dir, "exchange"), Seed: c.Seed,
 			})
 			if last == nil {
 				return shops, nil
@@ -100,22 +105,6 @@ func seedDemo(ctx context.Context, e env, c *exchangeConfig) ([]demo.Shop, error
 		}
 	}
 	return nil, fmt.Errorf("the demo shops could not be made: %w", last)
-}
-
-// writeVideos puts the demo's spots where the bidder serves assets from.
-func writeVideos(assets string) ([]campaigns.Video, error) {
-	var out []campaigns.Video
-	for _, s := range spots.Spots() {
-		path := filepath.Join(assets, filepath.FromSlash(s.Video.URL))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, fmt.Errorf("demo videos: %w", err)
-		}
-		if err := os.WriteFile(path, s.Data, 0o644); err != nil {
-			return nil, fmt.Errorf("demo videos: %w", err)
-		}
-		out = append(out, s.Video)
-	}
-	return out, nil
 }
 
 func serveHTTP(flag, addr string, h http.Handler) (stop func(), err error) {

@@ -11,6 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -25,7 +28,10 @@ type Config struct {
 	// means http.
 	Protocol string
 	User     string
-	Password string
+	// Password, or PasswordFile that holds it (the embedded engine's
+	// warehouse.key), which need not be there yet. At most one of the two.
+	Password     string
+	PasswordFile string
 	// Timeout bounds a question; 0 means 30 s.
 	Timeout time.Duration
 }
@@ -40,6 +46,9 @@ func (c Config) Validate() error {
 	case "", "http", "native":
 	default:
 		errs = append(errs, fmt.Errorf("ClickHouse protocol %q is neither http nor native", c.Protocol))
+	}
+	if c.Password != "" && c.PasswordFile != "" {
+		errs = append(errs, errors.New("both a ClickHouse password and a file of it are given"))
 	}
 	if c.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("ClickHouse timeout %s is negative", c.Timeout))
@@ -77,11 +86,14 @@ type CostPerOrder struct {
 
 // Reader asks ClickHouse.
 type Reader struct {
-	conn    driver.Conn
-	timeout time.Duration
+	cfg Config
+
+	mu   sync.Mutex
+	conn driver.Conn // nil until first used
 }
 
-// Open makes a Reader; it connects when it is first asked.
+// Open makes a Reader. It connects when it is first asked: ClickHouse, and
+// the file with its password, may come later.
 func Open(cfg Config) (*Reader, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -89,29 +101,74 @@ func Open(cfg Config) (*Reader, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
 	}
+	return &Reader{cfg: cfg}, nil
+}
+
+// connect returns the pool of connections, making it if there is none.
+func (r *Reader) connect() (driver.Conn, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != nil {
+		return r.conn, nil
+	}
+	password := r.cfg.Password
+	if r.cfg.PasswordFile != "" {
+		raw, err := os.ReadFile(r.cfg.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("read ClickHouse's password: %w", err)
+		}
+		password = strings.TrimSpace(string(raw))
+	}
 	opts := &clickhouse.Options{
-		Addr: []string{cfg.Addr}, Protocol: clickhouse.HTTP,
-		Auth:        clickhouse.Auth{Username: cfg.User, Password: cfg.Password},
-		DialTimeout: 3 * time.Second, ReadTimeout: cfg.Timeout,
+		Addr: []string{r.cfg.Addr}, Protocol: clickhouse.HTTP,
+		Auth:        clickhouse.Auth{Username: r.cfg.User, Password: password},
+		DialTimeout: 3 * time.Second, ReadTimeout: r.cfg.Timeout,
 		MaxOpenConns: 4, MaxIdleConns: 2, ConnMaxLifetime: 10 * time.Minute,
 		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{{Name: "grosz-console", Version: "1"}}},
 	}
-	if cfg.Protocol == "native" {
+	if r.cfg.Protocol == "native" {
 		opts.Protocol = clickhouse.Native
 	}
 	conn, err := clickhouse.Open(opts)
 	if err != nil {
-		return nil, fmt.Errorf("open ClickHouse at %s: %w", cfg.Addr, err)
+		return nil, fmt.Errorf("open ClickHouse at %s: %w", r.cfg.Addr, err)
 	}
-	return &Reader{conn: conn, timeout: cfg.Timeout}, nil
+	r.conn = conn
+	return conn, nil
+}
+
+// forget drops the connections where the password comes from a file, which
+// may have been changed.
+func (r *Reader) forget() {
+	if r.cfg.PasswordFile == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn != nil {
+		_ = r.conn.Close() // what matters was the answer that did not come
+		r.conn = nil
+	}
 }
 
 // Close ends the connections.
-func (r *Reader) Close() error { return r.conn.Close() }
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.conn == nil {
+		return nil
+	}
+	return r.conn.Close()
+}
 
 // Ping tells whether ClickHouse answers.
 func (r *Reader) Ping(ctx context.Context) error {
-	if err := r.conn.Ping(ctx); err != nil {
+	conn, err := r.connect()
+	if err != nil {
+		return err
+	}
+	if err := conn.Ping(ctx); err != nil {
+		r.forget()
 		return fmt.Errorf("ping ClickHouse: %w", err)
 	}
 	return nil
@@ -129,10 +186,14 @@ LIMIT ?`
 // CostPerOrder returns a shop's rows of the days from..to, inclusive,
 // YYYY-MM-DD, by day, campaign and exchange.
 func (r *Reader) CostPerOrder(ctx context.Context, shop uint32, from, to string) ([]CostPerOrder, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
+	conn, err := r.connect()
+	if err != nil {
+		return nil, err
+	}
 	rows := []CostPerOrder{}
-	if err := r.conn.Select(ctx, &rows, costPerOrder, shop, from, to, MaxRows+1); err != nil {
+	if err := conn.Select(ctx, &rows, costPerOrder, shop, from, to, MaxRows+1); err != nil {
 		return nil, fmt.Errorf("ask for the cost per order of shop %d: %w", shop, err)
 	}
 	if len(rows) > MaxRows {

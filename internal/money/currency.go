@@ -67,10 +67,12 @@ type Rates struct {
 // Rate returns the rate from one currency to another, and whether both are
 // known and the rate is not too small to be told from 0.
 func (r *Rates) Rate(from, to Currency) (Rate, bool) {
-	if from == to {
-		return RateOne, from != Currency{}
-	}
-	if r == nil {
+	switch {
+	case from == Currency{} || to == Currency{}:
+		return 0, false
+	case from == to:
+		return RateOne, true
+	case r == nil:
 		return 0, false
 	}
 	f, okF := r.perBase(from)
@@ -83,7 +85,7 @@ func (r *Rates) Rate(from, to Currency) (Rate, bool) {
 }
 
 func (r *Rates) perBase(c Currency) (Rate, bool) {
-	if c == r.Base && c != (Currency{}) {
+	if c == r.Base {
 		return RateOne, true
 	}
 	v, ok := r.PerBase[c]

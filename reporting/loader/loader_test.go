@@ -113,7 +113,7 @@ func TestCrashBetweenInsertAndCommit(t *testing.T) {
 func TestClickHouseAwayAndBack(t *testing.T) {
 	w := start(t)
 	shop := newShop()
-	r := w.load(t, "away", func(l *Loader) { l.cfg.BatchRows = 10 })
+	r := w.load(t, "away", func(l *Loader) { l.cfg.BatchRows = 100 })
 	r.caughtUp(t)
 	w.proxy.set(true)
 	defer w.proxy.set(false)

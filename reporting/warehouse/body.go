@@ -230,7 +230,7 @@ func decoder(r io.Reader, encoding string, native bool) (io.Reader, func(), erro
 			r, done = z, z.Close
 		}
 	default:
-		return nil, nil, errorf(codeUnknownComression, "UNKNOWN_COMPRESSION_METHOD", "Unknown Content-Encoding %.64q: gzip, deflate, br, zstd and lz4 are known.", encoding)
+		return nil, nil, errorf(codeUnknownCompression, "UNKNOWN_COMPRESSION_METHOD", "Unknown Content-Encoding %.64q: gzip, deflate, br, zstd and lz4 are known.", encoding)
 	}
 	if err != nil {
 		return nil, nil, errorf(codeIncorrectData, "INCORRECT_DATA", "The body is not %s: %v.", encoding, err)

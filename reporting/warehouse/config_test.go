@@ -100,12 +100,16 @@ func TestHeads(t *testing.T) {
 	require.False(t, ok)
 }
 
-func FuzzNative(f *testing.F) {
-	f.Add([]byte("\x01\x01\x01n\x06UInt64\x05\x00\x00\x00\x00\x00\x00\x00"), uint64(54454))
-	f.Add([]byte(strings.Repeat("\x02\x00\x01n\x05Int32", 2)), uint64(1))
-	f.Fuzz(func(_ *testing.T, piece []byte, revision uint64) {
-		if len(piece) < 4096 {
-			_, _ = reencodeNative(piece, revision) // errors, not panics
-		}
-	})
+// Blocks come out framed for the client's revision, one after another, and a broken one is an error.
+func TestReencodeNative(t *testing.T) {
+	block := "\x01\x02\x01n\x05Int32\x01\x00\x00\x00\x02\x00\x00\x00"
+	got, err := reencodeNative([]byte(block+block), 54454)
+	require.NoError(t, err)
+	info := "\x01\x00\x02\xff\xff\xff\xff\x00"
+	want := info + strings.Replace(block, "Int32", "Int32\x00", 1) // and a byte for custom serialisation
+	require.Equal(t, want+want, string(got))
+	_, err = reencodeNative([]byte(block[:len(block)-1]), 54454)
+	require.Error(t, err)
+	_, err = reencodeNative([]byte("\x01\x01\x01n\x04Nope\x01"), 54454)
+	require.Error(t, err)
 }

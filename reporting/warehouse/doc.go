@@ -13,12 +13,14 @@
 //	http.go       the handler: password, parameters, statement, slot, answer
 //	auth.go       who asks
 //	params.go     URL parameters: settings, query parameters, options
-//	body.go       request bodies: encodings, bounds
-//	statement.go  what kind of statement it is, its format, what is refused
-//	lexer.go      ClickHouse's tokens, as far as statement.go needs them
+//	body.go       the statement from URL and body; an INSERT's data into a file
+//	statement.go  what kind of statement it is, its format, where its data begins
+//	guard.go      what is refused by its tokens
+//	lexer.go      ClickHouse's tokens, as far as these two need them
 //	sessions.go   session_id: connections that are kept
 //	gate.go       how many run and wait
 //	answer.go     response headers, encodings, errors before and inside a body
+//	formats.go    which results can be sent piece by piece
 //	native.go     the Native format at the client's protocol revision
 //	engine.go     connections, queries, streams, cancelling
 //	libchdb.go    the library's functions, loaded with purego
@@ -51,5 +53,18 @@
 // max_memory_usage cannot be raised. Grants do not cover INTO OUTFILE and FROM
 // INFILE, which the library's client half executes, nor a few functions (file,
 // disk, catboostEvaluate, ai…), nor ATTACH … FROM; those are refused by their
-// tokens, in statement.go.
+// tokens, in guard.go. ATTACH is the one to fear: with FROM it moves any folder
+// that the process may move into the engine's own, so it is refused in every form
+// but ALTER TABLE … ATTACH PARTITION. Run the warehouse as a user without rights to the
+// rest of the host all the same.
+//
+// # What differs from a server
+//
+// No dictionaries, external tables (multipart files), INSERT … SELECT FROM input(),
+// and DETACHed tables come back with a restart only. Column types that clickhouse-go
+// cannot decode cannot be sent in Native to a client which gives
+// client_protocol_version; any other format has them. In that format LowCardinality
+// arrives as its plain type and a DateTime without its time zone (DateTime64 keeps it).
+// A result that is not streamed (JSON, Pretty, Parquet, …, wait_end_of_query) must fit
+// into a query's memory.
 package warehouse

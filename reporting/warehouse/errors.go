@@ -7,22 +7,22 @@ import (
 
 // ClickHouse's error codes that this package gives or maps by itself.
 const (
-	codeSyntax            = 62
-	codeIncorrectData     = 117
-	codeTimeout           = 159
-	codeReadonly          = 164
-	codeTooManyQueries    = 202
-	codeQueryTooLarge     = 229
-	codeAborted           = 236
-	codeMemoryLimit       = 241
-	codeSessionNotFound   = 372
-	codeSessionLocked     = 373
-	codeNotImplemented    = 48
-	codeBadArguments      = 36
-	codeAccessDenied      = 497
-	codeAuthentication    = 516
-	codeStdException      = 1001
-	codeUnknownComression = 89
+	codeSyntax             = 62
+	codeIncorrectData      = 117
+	codeTimeout            = 159
+	codeReadonly           = 164
+	codeTooManyQueries     = 202
+	codeQueryTooLarge      = 229
+	codeAborted            = 236
+	codeMemoryLimit        = 241
+	codeSessionNotFound    = 372
+	codeSessionLocked      = 373
+	codeNotImplemented     = 48
+	codeBadArguments       = 36
+	codeAccessDenied       = 497
+	codeAuthentication     = 516
+	codeStdException       = 1001
+	codeUnknownCompression = 89
 )
 
 // Error is an error as ClickHouse gives it: its code, the code's name and text.
@@ -55,7 +55,7 @@ func httpStatus(code int) int {
 		return http.StatusUnauthorized
 	case 192, 193, codeAuthentication, codeAccessDenied:
 		return http.StatusForbidden
-	case codeBadArguments, 6, 25, 26, 27, 37, 38, 41, 53, codeSyntax, 69, 72, codeIncorrectData, codeUnknownComression,
+	case codeBadArguments, 6, 25, 26, 27, 37, 38, 41, 53, codeSyntax, 69, 72, codeIncorrectData, codeUnknownCompression,
 		108, 123, 167, 168, 271, 376, 427, 441, 452, 456, 457, 467, 675, 676:
 		return http.StatusBadRequest
 	case 46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511, codeSessionNotFound:
