@@ -173,11 +173,14 @@ func TestDSAIsAnswered(t *testing.T) {
 	w := newWorld(t, openCampaign(1))
 	bid := w.bid("burl", `{"id":"x","imp":[{"id":"1","banner":{"w":300,"h":250}}],"regs":{"ext":{"dsa":{"dsarequired":2}}}}`).SeatBid[0].Bid[0]
 	require.Contains(t, string(bid.Ext), `"paid":"Sofa`)
+	require.NotContains(t, string(bid.Ext), "transparency")
+	bid = w.bid("burl", `{"id":"x","imp":[{"id":"1","banner":{"w":300,"h":250}}],"regs":{"ext":{"dsa":{"dsarequired":3,"datatopub":2}}}}`).SeatBid[0].Bid[0]
+	require.Contains(t, string(bid.Ext), `"transparency":[{"domain":"bid.example","dsaparams":[2]}]`)
 }
 
 func TestWhatIsNotARequest(t *testing.T) {
 	w := newWorld(t, openCampaign(1))
-	for _, body := range []string{"", "x", "[]", `{"id":`, `{"id":"x"}}`, strings.Repeat(`{"a":`, 1000)} {
+	for _, body := range []string{"", "x", "[]", `{"id":`, `{"id":"x"}}`, `{"imp":[{"id":"1"}]}`, strings.Repeat(`{"a":`, 1000)} {
 		status, _, _ := w.post("burl", body)
 		require.Equal(t, 400, status, "%.20s", body)
 	}

@@ -98,6 +98,7 @@ type Bidder struct {
 	rejections limiter
 	metrics    *metricSet
 	urls       struct{ plain, secure urlSet }
+	host       string // of PublicURL
 
 	contexts sync.Pool
 	seedMu   sync.Mutex
@@ -138,6 +139,9 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 			return nil, fmt.Errorf("two exchanges are named %q", x.Name)
 		}
 		b.exchanges[x.Name] = x
+	}
+	if u, err := url.Parse(cfg.PublicURL); err == nil { // Validate has parsed it
+		b.host = u.Hostname()
 	}
 	b.urls.plain = newURLSet(cfg.PublicURL)
 	b.urls.secure = newURLSet("https" + cfg.PublicURL[strings.IndexByte(cfg.PublicURL, ':'):])

@@ -127,7 +127,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 	}
 	w = appendInt(w, `,"exp":`, int64(c.exchange.hold.Seconds()))
 	if c.view.Regs.DSA.Present {
-		w = appendDSA(w, camp.Shop.Name)
+		w = b.appendDSA(w, &c.view.Regs.DSA, camp.Shop.Name, o.user != 0)
 	}
 	return append(w, '}'), true
 }
@@ -169,13 +169,24 @@ func appendAttrs(w []byte, attrs []int) []byte {
 	return append(w, ']')
 }
 
-// appendDSA answers regs.ext.dsa: on whose behalf the ad is, and who paid.
-// adrender 1: we render the notice ourselves ('why this ad').
-func appendDSA(w []byte, shop string) []byte {
+// appendDSA answers regs.ext.dsa: on whose behalf the ad is, who paid, and,
+// where the publisher may have it, by what the ad was chosen: profiling (1) or
+// basic advertising (2). adrender 1: we render the notice ourselves ('why
+// this ad').
+func (b *Bidder) appendDSA(w []byte, ask *openrtb.DSA, shop string, known bool) []byte {
 	w = append(w, `,"ext":{"dsa":{"behalf":`...)
 	w = quoted(w, shop)
 	w = append(w, `,"paid":`...)
 	w = quoted(w, shop)
+	if ask.DataToPub.Or(0) > 0 {
+		w = append(w, `,"transparency":[{"domain":`...)
+		w = quoted(w, b.host)
+		if known {
+			w = append(w, `,"dsaparams":[1,2]}]`...)
+		} else {
+			w = append(w, `,"dsaparams":[2]}]`...)
+		}
+	}
 	return append(w, `,"adrender":1}}`...)
 }
 

@@ -178,6 +178,9 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 	if err == nil {
 		err = c.view.Parse(body)
 	}
+	if err == nil && c.view.ID == "" {
+		err = errNoID
+	}
 	if err != nil {
 		ctx.Error("not an OpenRTB bid request: "+err.Error(), fasthttp.StatusBadRequest)
 		return ReasonMalformed
@@ -200,6 +203,9 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 	ctx.SetBody(c.out)
 	return ReasonNone
 }
+
+// errNoID: § 3.2.1 requires an id, and the response must repeat it.
+var errNoID = errors.New("id is missing")
 
 var errInflated = errors.New("inflated body is too large")
 

@@ -80,7 +80,7 @@ func (s *Server) listCampaigns(ctx context.Context, in *listCampaignsInput) (*ca
 
 type campaignOutput struct {
 	ETag     string `header:"ETag"`
-	Replayed bool   `header:"Idempotency-Replayed" doc:"Whether this is the answer to an earlier request"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true when this is the answer to an earlier request"`
 	Body     Campaign
 }
 
@@ -119,7 +119,7 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 			return campaignView(c), err
 		})
 		out = campaignAnswer(made)
-		out.Replayed = replayed
+		out.Replayed = replayedHeader(replayed)
 		return err
 	})
 	return out, err

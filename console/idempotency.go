@@ -58,6 +58,15 @@ func once[T any](ctx context.Context, tx *store.Tx, key OnceHeader, route string
 	return out, false, tx.SaveAnswer(ctx, scope, store.Answer{Request: request[:], Body: seal.Seal(nonce, nonce, plain, scope)})
 }
 
+// replayedHeader is the value of the header that marks a repeated answer; it
+// is absent otherwise.
+func replayedHeader(replayed bool) string {
+	if replayed {
+		return "true"
+	}
+	return ""
+}
+
 // digest hashes parts so that no two lists of parts give the same.
 func digest(parts ...string) []byte {
 	h := sha256.New()

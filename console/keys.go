@@ -79,7 +79,7 @@ type createKeyInput struct {
 }
 
 type keyOutput struct {
-	Replayed bool `header:"Idempotency-Replayed" doc:"Whether this is the answer to an earlier request"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true when this is the answer to an earlier request"`
 	Body     NewKey
 }
 
@@ -105,14 +105,14 @@ func (s *Server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	scopes := slices.Compact(req.Scopes)
 	out := new(keyOutput)
 	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
-		var err error
-		out.Body, out.Replayed, err = once(ctx, tx, in.OnceHeader, "create-key/"+etag(int64(in.Shop)), in.RawBody, func() (NewKey, error) {
+		made, replayed, err := once(ctx, tx, in.OnceHeader, "create-key/"+etag(int64(in.Shop)), in.RawBody, func() (NewKey, error) {
 			id, key := newKey()
 			made, err := tx.CreateKey(ctx, store.Key{
 				Key: campaigns.Key{ID: id, SHA256: hashKey(key), Scopes: scopes}, ShopID: in.Shop, Name: req.Name,
 			})
 			return NewKey{Key: keyView(made), Secret: key}, err
 		})
+		out.Body, out.Replayed = made, replayedHeader(replayed)
 		return err
 	})
 	return out, err

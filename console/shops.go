@@ -57,7 +57,7 @@ func (v *Shop) document(p *problems) campaigns.Shop {
 
 type shopOutput struct {
 	ETag     string `header:"ETag"`
-	Replayed bool   `header:"Idempotency-Replayed" doc:"Whether this is the answer to an earlier request"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true when this is the answer to an earlier request"`
 	Body     Shop
 }
 
@@ -129,7 +129,7 @@ func (s *Server) createShop(ctx context.Context, in *createShopInput) (*shopOutp
 			return shopView(shop), err
 		})
 		out = shopAnswer(made)
-		out.Replayed = replayed
+		out.Replayed = replayedHeader(replayed)
 		return err
 	})
 	return out, err

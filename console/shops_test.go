@@ -219,7 +219,7 @@ func TestIdempotencyKeys(t *testing.T) {
 	again := b.call(b.admin, "POST", "/api/v1/shops", shopJSON, "Idempotency-Key", "k1")
 	require.Equal(t, 201, again.code)
 	require.Equal(t, first.body, again.body)
-	require.Equal(t, "false true", first.header.Get("Idempotency-Replayed")+" "+again.header.Get("Idempotency-Replayed"))
+	require.Equal(t, " true", first.header.Get("Idempotency-Replayed")+" "+again.header.Get("Idempotency-Replayed"))
 	a := b.call(b.admin, "POST", "/api/v1/shops", strings.Replace(shopJSON, "Buty", "Other", 1), "Idempotency-Key", "k1")
 	require.Equal(t, []string{"header.Idempotency-Key"}, a.problem(t).fields())
 

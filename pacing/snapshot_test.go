@@ -33,7 +33,9 @@ func stateOf(b *Book) foldedState {
 		s.settled[a.id] = st.Settled
 		var days [daySlots]daySum
 		for i := range a.days {
-			days[i] = daySum{a.days[i].day, a.days[i].used, a.days[i].settled}
+			if d := &a.days[i]; d.used != 0 || d.settled != 0 { // a hold may have turned the slot
+				days[i] = daySum{d.day, d.used, d.settled}
+			}
 		}
 		s.days[a.id] = days
 	}

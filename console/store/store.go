@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -79,6 +80,9 @@ type Store struct {
 // Open opens or makes the database and brings its schema up to date.
 func Open(ctx context.Context, cfg Config, clk clock.Clock) (*Store, error) {
 	cfg = cfg.withDefaults()
+	if err := private(cfg.Path); err != nil {
+		return nil, err
+	}
 	write, err := openDB(cfg.Path, "immediate", false)
 	if err != nil {
 		return nil, err
@@ -95,6 +99,16 @@ func Open(ctx context.Context, cfg Config, clk clock.Clock) (*Store, error) {
 	}
 	read.SetMaxOpenConns(8)
 	return &Store{cfg: cfg, clock: clk, write: write, read: read, changed: make(chan struct{}, 1)}, nil
+}
+
+// private makes the file, if it is not there, readable by its owner only: it
+// holds the shops' salts. SQLite gives the files beside it the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	return f.Close()
 }
 
 func openDB(path, lock string, readOnly bool) (*sql.DB, error) {

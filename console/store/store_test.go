@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,8 +47,16 @@ func TestDatabaseIsDurable(t *testing.T) {
 	require.NoError(t, s.write.QueryRow("PRAGMA synchronous").Scan(&sync))
 	require.NoError(t, s.write.QueryRow("PRAGMA foreign_keys").Scan(&keys))
 	require.Equal(t, "wal", mode)
+	files, err := filepath.Glob(s.cfg.Path + "*")
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	for _, f := range files {
+		info, err := os.Stat(f)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f)
+	}
 	require.Equal(t, []int{2, 1}, []int{sync, keys})
-	_, err := s.read.Exec("DELETE FROM counters")
+	_, err = s.read.Exec("DELETE FROM counters")
 	require.Error(t, err, "readers cannot write")
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -54,50 +55,68 @@ func NewBidLog(maxBytes int64, log *slog.Logger) *BidLog {
 func (b *BidLog) Put(e *events.Event) {
 	s := &b.shards[b.next.Add(1)%uint32(len(b.shards))]
 	s.mu.Lock()
-	if b.held.Load() >= b.max {
-		if s.drops == nil {
-			s.drops = make(map[dropKey]int64)
+	if b.held.Load() < b.max {
+		before := len(s.buf)
+		s.buf = e.AppendJSON(s.buf)
+		if n := len(s.buf) - before; n <= maxMessage {
+			b.held.Add(int64(n))
+			s.mu.Unlock()
+			return
 		}
-		s.drops[dropKey{e.ShopID, e.CampaignID}]++
-		s.mu.Unlock()
-		b.dropped.Add(1)
-		return
+		s.buf = s.buf[:before] // no message takes such a line
 	}
-	before := len(s.buf)
-	s.buf = e.AppendJSON(s.buf)
-	b.held.Add(int64(len(s.buf) - before))
+	s.drop(dropKey{e.ShopID, e.CampaignID})
 	s.mu.Unlock()
+	b.dropped.Add(1)
 }
 
+func (s *bidShard) drop(k dropKey) {
+	if s.drops == nil {
+		s.drops = make(map[dropKey]int64)
+	}
+	s.drops[k]++
+}
+
+// lastWrites is how long Run goes on writing when ctx has ended.
+const lastWrites = 5 * time.Second
+
 // Run sends what Put gathered, several times a second, until ctx ends, and
-// then once more. While Kafka is away it holds what fits.
+// then once more. While Kafka is away it holds what fits. What it cannot send
+// at the end is counted as dropped: TakeDrops after Run tells.
 func (b *BidLog) Run(ctx context.Context, w *kafka.Writer) {
+	send, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+			select {
+			case <-time.After(lastWrites):
+			case <-ended:
+			}
+		case <-ended:
+		}
+		cancel()
+	})
+	defer wg.Wait()
+	defer close(ended)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	spare := make([][]byte, len(b.shards))
-	for {
-		last := false
+	for last := false; !last; {
 		select {
 		case <-ctx.Done():
 			last = true
 		case <-tick.C:
 		}
-		sendCtx := ctx
-		if last {
-			var cancel context.CancelFunc
-			sendCtx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-		}
 		for i := range b.shards {
-			spare[i] = b.flush(sendCtx, &b.shards[i], spare[i], w)
-		}
-		if last {
-			return
+			spare[i] = b.flush(send, &b.shards[i], spare[i], w)
 		}
 	}
 }
 
-// flush takes a shard's buffer, leaving spare in its place, and sends it.
+// flush takes a shard's buffer, leaving spare in its place, and sends it. It
+// returns the next spare.
 func (b *BidLog) flush(ctx context.Context, s *bidShard, spare []byte, w *kafka.Writer) []byte {
 	s.mu.Lock()
 	full := s.buf
@@ -106,26 +125,61 @@ func (b *BidLog) flush(ctx context.Context, s *bidShard, spare []byte, w *kafka.
 	if len(full) == 0 {
 		return full
 	}
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := w.WriteMessages(ctx, cutLines(full)...)
+	defer b.held.Add(-int64(len(full)))
+	msgs := cutLines(full)
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := w.WriteMessages(ctx, msgs...)
 		if err == nil {
+			b.sent.Add(countLines(msgs))
 			break
 		}
+		// What Kafka has taken is not sent again.
+		if each := (kafka.WriteErrors)(nil); errors.As(err, &each) && len(each) == len(msgs) {
+			failed := msgs[:0:0]
+			for i := range msgs {
+				if each[i] != nil {
+					failed = append(failed, msgs[i])
+				}
+			}
+			b.sent.Add(countLines(msgs) - countLines(failed))
+			msgs = failed
+		}
 		b.log.Debug("bids wait for Kafka", "bytes", len(full), "err", err)
-		select {
-		case <-ctx.Done():
-			b.log.Warn("bids lost at shutdown: Kafka is away", "bytes", len(full))
-			b.held.Add(-int64(len(full)))
-			return full
-		case <-time.After(pause):
+		if !pause(ctx, wait) {
+			b.dropAll(s, msgs)
+			return nil // kafka-go may still hold on to full
 		}
 	}
-	b.sent.Add(uint64(bytes.Count(full, []byte{'\n'})))
-	b.held.Add(-int64(len(full)))
 	if cap(full) > 4<<20 {
 		return nil // grown in an outage: give it back
 	}
 	return full
+}
+
+func countLines(msgs []kafka.Message) (n uint64) {
+	for i := range msgs {
+		n += uint64(bytes.Count(msgs[i].Value, []byte{'\n'}))
+	}
+	return n
+}
+
+// dropAll counts the bids of msgs as dropped. If a write was cut off in the
+// middle, Kafka may have some of them all the same.
+func (b *BidLog) dropAll(s *bidShard, msgs []kafka.Message) {
+	var d events.Decoder
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range msgs {
+		err := d.Events(msgs[i].Value, func(_ int, e *events.Event) error {
+			s.drop(dropKey{e.ShopID, e.CampaignID})
+			b.dropped.Add(1)
+			return nil
+		})
+		if err != nil {
+			b.log.Error("bids that were not sent cannot be counted", "err", err)
+		}
+	}
+	b.log.Warn("bids dropped at shutdown: Kafka is away", "bids", countLines(msgs))
 }
 
 // cutLines splits lines into messages of at most maxMessage bytes. The
@@ -134,11 +188,8 @@ func cutLines(buf []byte) []kafka.Message {
 	var msgs []kafka.Message
 	for len(buf) > 0 {
 		n := len(buf)
-		if n > maxMessage {
+		if n > maxMessage { // no line is longer: Put sees to it
 			n = bytes.LastIndexByte(buf[:maxMessage], '\n') + 1
-			if n == 0 { // one line longer than that
-				n = bytes.IndexByte(buf, '\n') + 1
-			}
 		}
 		msgs = append(msgs, kafka.Message{Topic: events.TopicBids, Value: buf[:n:n]})
 		buf = buf[n:]

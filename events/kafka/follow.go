@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -25,90 +26,225 @@ type Follower struct {
 	Brokers []string
 	Topic   string
 	// From holds the first offset to read by partition; a missing partition
-	// is read from its beginning.
+	// is read from its beginning, and so is one whose offset retention has
+	// removed, with a warning.
 	From map[int]int64
 	// Handle is called for one message at a time, of all partitions; it owns
 	// nothing of the message afterwards. Its error ends Run.
 	Handle func(Message) error
 	// CaughtUp, if set, is called once, when everything that was in the topic
-	// at the start has been handled.
+	// at the start has been handled; never while Handle runs.
 	CaughtUp func()
 	Log      *slog.Logger
 }
 
+// ErrPastEnd is what Run wraps when From lies past the end of the log: it is
+// not the log that those offsets were of.
+var ErrPastEnd = errors.New("offset is past the end of the log")
+
 // Run reads until ctx ends (nil) or Handle fails.
 func (f *Follower) Run(ctx context.Context) error {
-	ends, err := f.ends(ctx)
-	if err != nil {
-		return err
+	c := client(f.Brokers)
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	c.Transport = transport
+	spans, ok := f.spans(ctx, c)
+	if !ok {
+		return nil
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var mu sync.Mutex // Handle is called for one message at a time
-	behind := 0
-	for p, o := range ends {
-		if o.last > max(f.From[p], o.first) {
-			behind++
+	run := follow{Follower: f, client: c}
+	for p, s := range spans {
+		if from, set := f.From[p]; set && from > s.end {
+			return fmt.Errorf("follow %s: partition %d from %d, its end is %d: %w", f.Topic, p, from, s.end, ErrPastEnd)
+		} else if set && from < s.next {
+			f.Log.Warn("log starts later than where we were", "topic", f.Topic, "partition", p, "wanted", from, "starts", s.next)
+		} else if set {
+			s.next = from
+			spans[p] = s
+		}
+		if s.next < s.end {
+			run.behind++
 		}
 	}
-	caughtUp := func() {
-		if f.CaughtUp != nil {
-			f.CaughtUp()
-		}
+	if run.behind == 0 {
+		run.caughtUp()
 	}
-	if behind == 0 {
-		caughtUp()
-	}
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
 	var wg sync.WaitGroup
-	for p, o := range ends {
+	for p, s := range spans {
 		wg.Go(func() {
-			from, waits := max(f.From[p], o.first), o.last > max(f.From[p], o.first)
-			err := f.partition(ctx, p, from, func(m Message) error {
-				mu.Lock()
-				defer mu.Unlock()
-				if err := f.Handle(m); err != nil {
-					return err
-				}
-				if waits && m.Offset >= o.last-1 {
-					waits = false
-					if behind--; behind == 0 {
-						caughtUp()
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				cancel(err)
+			if err := run.partition(inner, p, s); err != nil {
+				run.fail(err)
+				stop()
 			}
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("follow %s: %w", f.Topic, err)
+	if run.err != nil {
+		return fmt.Errorf("follow %s: %w", f.Topic, run.err)
 	}
 	return nil
 }
 
-type span struct{ first, last int64 }
+// follow is one Run.
+type follow struct {
+	*Follower
+	client *kafka.Client
 
-// ends asks for the offsets of every partition, trying until ctx ends.
-func (f *Follower) ends(ctx context.Context) (map[int]span, error) {
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		got, err := f.askEnds(ctx)
-		if err == nil {
-			return got, nil
+	mu     sync.Mutex // Handle is called for one message at a time
+	behind int        // partitions that have not reached their end of the start
+	err    error      // the first; after it Handle is not called
+}
+
+func (f *follow) caughtUp() {
+	if f.CaughtUp != nil {
+		f.CaughtUp()
+	}
+}
+
+func (f *follow) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *follow) deliver(m Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	f.err = f.Handle(m)
+	return f.err
+}
+
+// reached tells that a partition has come to its end of the start.
+func (f *follow) reached() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.behind--; f.behind == 0 && f.err == nil {
+		f.caughtUp()
+	}
+}
+
+// A partition that is behind and silent for probeAfter is looked into; when
+// silentProbes in a row found nothing before its end, that end is reached.
+const (
+	probeAfter   = 300 * time.Millisecond
+	silentProbes = 2
+)
+
+func (f *follow) partition(ctx context.Context, p int, s span) error {
+	r := kafka.NewReader(kafka.ReaderConfig{
+		Brokers: f.Brokers, Topic: f.Topic, Partition: p,
+		MinBytes: 1, MaxBytes: maxFetch, MaxWait: 200 * time.Millisecond,
+		ReadBackoffMin: 10 * time.Millisecond, ReadBackoffMax: time.Second,
+		ErrorLogger: errorLogger(f.Log),
+	})
+	defer r.Close()
+	if err := r.SetOffset(s.next); err != nil {
+		return fmt.Errorf("seek partition %d to %d: %w", p, s.next, err)
+	}
+	silent := 0
+	for behind := s.next < s.end; ; {
+		m, err, quiet := read(ctx, r, behind)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			if err := f.deliver(Message{Partition: m.Partition, Offset: m.Offset, Key: m.Key, Value: m.Value}); err != nil {
+				return err
+			}
+			s.next, silent = m.Offset+1, 0
+		case quiet:
+			if silent++; !f.nothingBefore(ctx, p, s) {
+				silent = 0
+			}
+		default:
+			// kafka-go reconnects, and passes over what retention removed, by
+			// itself; what reaches here is rare.
+			f.Log.Debug("read failed", "topic", f.Topic, "partition", p, "err", err)
+			pause(ctx, 200*time.Millisecond)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("read offsets of %s: %w", f.Topic, err)
-		case <-time.After(pause):
-			f.Log.Debug("offsets not to be had yet", "topic", f.Topic, "err", err)
+		if behind && (s.next >= s.end || silent == silentProbes) {
+			behind = false
+			f.reached()
 		}
 	}
 }
 
-func (f *Follower) askEnds(ctx context.Context) (map[int]span, error) {
-	c := client(f.Brokers)
+// read waits for a message: for as long as it takes, or while the partition is
+// behind until it has been quiet for a while.
+func read(ctx context.Context, r *kafka.Reader, behind bool) (m kafka.Message, err error, quiet bool) {
+	if !behind {
+		m, err = r.ReadMessage(ctx)
+		return m, err, false
+	}
+	wait, cancel := context.WithTimeout(ctx, probeAfter)
+	defer cancel()
+	m, err = r.ReadMessage(wait)
+	return m, err, err != nil && wait.Err() != nil
+}
+
+// maxFetch bounds what one fetch brings.
+const maxFetch = 4 << 20
+
+// nothingBefore asks the broker whether anything is left to read from s.next
+// up to s.end. The last offsets before the end may hold nothing: compaction
+// removed their records, retention all, or they are marks of transactions.
+func (f *follow) nothingBefore(ctx context.Context, p int, s span) bool {
+	now, err := f.ask(ctx, f.client)
+	if err != nil || now[p].end < s.end {
+		return false
+	}
+	if s.next = max(s.next, now[p].next); s.next >= s.end {
+		return true
+	}
+	res, err := f.client.Fetch(ctx, &kafka.FetchRequest{
+		Topic: f.Topic, Partition: p, Offset: s.next, MinBytes: 1, MaxBytes: maxFetch, MaxWait: 100 * time.Millisecond,
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil || res.HighWatermark < s.end {
+		f.Log.Debug("cannot tell whether a partition is read to its end", "topic", f.Topic, "partition", p, "err", err)
+		return false
+	}
+	for {
+		rec, err := res.Records.ReadRecord()
+		switch {
+		case errors.Is(err, io.EOF):
+			return true
+		case err != nil:
+			return false
+		case rec.Offset >= s.next: // the batch may begin before
+			return rec.Offset >= s.end
+		}
+	}
+}
+
+// span is what is to be read of a partition before it has caught up.
+type span struct{ next, end int64 }
+
+// spans asks for the offsets of every partition, trying until ctx ends.
+func (f *Follower) spans(ctx context.Context, c *kafka.Client) (map[int]span, bool) {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		got, err := f.ask(ctx, c)
+		if err == nil {
+			return got, true
+		}
+		f.Log.Debug("offsets not to be had yet", "topic", f.Topic, "err", err)
+		if !pause(ctx, wait) {
+			return nil, false
+		}
+	}
+}
+
+// ask returns the first offset and the one behind the last of every partition.
+func (f *Follower) ask(ctx context.Context, c *kafka.Client) (map[int]span, error) {
 	meta, err := c.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{f.Topic}})
 	if err != nil {
 		return nil, err
@@ -119,58 +255,39 @@ func (f *Follower) askEnds(ctx context.Context) (map[int]span, error) {
 	if err := meta.Topics[0].Error; err != nil {
 		return nil, err
 	}
+	parts := meta.Topics[0].Partitions
 	var reqs []kafka.OffsetRequest
-	for _, p := range meta.Topics[0].Partitions {
+	for _, p := range parts {
 		reqs = append(reqs, kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
 	}
 	res, err := c.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{f.Topic: reqs}})
 	if err != nil {
 		return nil, err
 	}
-	got := make(map[int]span, len(reqs)/2)
+	got := make(map[int]span, len(parts))
 	for _, o := range res.Topics[f.Topic] {
 		if o.Error != nil {
 			return nil, o.Error
 		}
-		got[o.Partition] = span{max(o.FirstOffset, 0), max(o.LastOffset, 0)}
+		if o.FirstOffset < 0 || o.LastOffset < 0 {
+			return nil, fmt.Errorf("partition %d has no offsets yet", o.Partition)
+		}
+		got[o.Partition] = span{o.FirstOffset, o.LastOffset}
+	}
+	if len(got) != len(parts) {
+		return nil, fmt.Errorf("offsets of %d of %d partitions", len(got), len(parts))
 	}
 	return got, nil
 }
 
-func (f *Follower) partition(ctx context.Context, p int, from int64, fn func(Message) error) error {
-	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: f.Brokers, Topic: f.Topic, Partition: p,
-		MinBytes: 1, MaxBytes: 4 << 20, MaxWait: 200 * time.Millisecond,
-		ReadBackoffMin: 10 * time.Millisecond, ReadBackoffMax: time.Second,
-		ErrorLogger: errorLogger(f.Log),
-	})
-	defer r.Close()
-	if err := r.SetOffset(from); err != nil {
-		return fmt.Errorf("seek partition %d to %d: %w", p, from, err)
-	}
-	for {
-		m, err := r.ReadMessage(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			// kafka-go reconnects by itself; what reaches here is rare, such
-			// as an offset that retention has removed.
-			if errors.Is(err, kafka.OffsetOutOfRange) {
-				if err := r.SetOffset(kafka.FirstOffset); err == nil {
-					f.Log.Warn("log starts later than where we were", "topic", f.Topic, "partition", p, "wanted", from)
-				}
-			}
-			f.Log.Debug("read failed", "topic", f.Topic, "partition", p, "err", err)
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(200 * time.Millisecond):
-			}
-		default:
-			if err := fn(Message{Partition: m.Partition, Offset: m.Offset, Key: m.Key, Value: m.Value}); err != nil {
-				return err
-			}
-		}
+// pause waits; false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }

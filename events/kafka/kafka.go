@@ -62,23 +62,17 @@ func client(brokers []string) *kafka.Client {
 // EnsureTopics makes the topics that are missing, trying until ctx ends while
 // Kafka does not answer. A topic that exists is left as it is.
 func EnsureTopics(ctx context.Context, brokers []string, specs []TopicSpec, log *slog.Logger) error {
-	pause := 100 * time.Millisecond
-	for {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := createTopics(ctx, brokers, specs)
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
+		if wait >= 2*time.Second {
+			log.Warn("Kafka does not make the topics yet", "brokers", brokers, "err", err)
+		}
+		if !pause(ctx, wait) {
 			return fmt.Errorf("make Kafka topics at %s: %w", strings.Join(brokers, ","), err)
 		}
-		if pause >= 2*time.Second {
-			log.Warn("Kafka does not answer yet", "brokers", brokers, "err", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, 5*time.Second)
 	}
 }
 
@@ -116,9 +110,9 @@ func NewWriter(brokers []string, log *slog.Logger) *kafka.Writer {
 		Addr:         kafka.TCP(brokers...),
 		Balancer:     &kafka.Hash{},
 		RequiredAcks: kafka.RequireAll,
-		BatchSize:    10_000,
-		BatchBytes:   900_000,
-		BatchTimeout: 5 * time.Millisecond,
+		BatchSize:    batchMessages,
+		BatchBytes:   batchBytes,
+		BatchTimeout: time.Millisecond, // each caller brings a whole batch
 		WriteTimeout: 30 * time.Second,
 		MaxAttempts:  3,
 		Compression:  kafka.Lz4,
@@ -126,27 +120,58 @@ func NewWriter(brokers []string, log *slog.Logger) *kafka.Writer {
 	}
 }
 
-// maxMessage keeps a batched message well below Kafka's default 1 MB.
+// A batch stays below Kafka's default of 1 MB before it is compressed. Each
+// batch takes room for batchMessages at once.
+const (
+	batchMessages = 1000
+	batchBytes    = 900_000
+)
+
+// maxMessage is where a message of many lines ends; one line may be longer.
 const maxMessage = 256 << 10
 
-// Sink ships a spool through w. Neighbouring records of one topic and key
-// become one message of many lines; their order is kept.
+// Sink ships a spool through w, which is NewWriter's and the sink's alone.
+// Neighbouring records of one topic and key become one message of many lines;
+// their order is kept, also when a write fails: what comes later is written
+// only when Kafka has what came before, so that trying again repeats records,
+// and never swaps or loses one.
 func Sink(w *kafka.Writer) spool.Sink {
 	return func(ctx context.Context, recs []spool.Record) error {
-		return w.WriteMessages(ctx, batchByKey(recs)...)
+		for len(recs) > 0 {
+			msgs, n, err := cutRound(recs)
+			if err != nil {
+				return err
+			}
+			if err := w.WriteMessages(ctx, msgs...); err != nil {
+				return fmt.Errorf("write %d messages to Kafka: %w", len(msgs), err)
+			}
+			recs = recs[n:]
+		}
+		return nil
 	}
 }
 
-func batchByKey(recs []spool.Record) []kafka.Message {
+// perMessage is what a message takes in a batch besides key and value; more
+// than it really is.
+const perMessage = 64
+
+// cutRound makes messages of the first n of recs: as many as fit one batch, so
+// that what is of one partition is written whole or not at all.
+func cutRound(recs []spool.Record) (msgs []kafka.Message, n int, err error) {
 	type place struct {
 		topic uint8
 		key   string
 	}
 	at := make(map[place]int, 64)
-	msgs := make([]kafka.Message, 0, 64)
-	for _, r := range recs {
+	size := 0
+	for ; n < len(recs); n++ {
+		r := &recs[n]
 		if int(r.Topic) >= len(SpoolTopics) {
-			continue // written by a newer version: no topic of ours
+			return nil, 0, fmt.Errorf("spool holds a record for topic number %d, this program knows %d: it was written by a newer one", r.Topic, len(SpoolTopics))
+		}
+		size += len(r.Key) + len(r.Value) + perMessage
+		if n > 0 && (size > batchBytes || len(msgs) == batchMessages) {
+			break
 		}
 		p := place{r.Topic, string(r.Key)}
 		if i, ok := at[p]; ok && len(msgs[i].Value)+len(r.Value) <= maxMessage {
@@ -156,7 +181,7 @@ func batchByKey(recs []spool.Record) []kafka.Message {
 		at[p] = len(msgs)
 		msgs = append(msgs, kafka.Message{Topic: SpoolTopics[r.Topic], Key: r.Key, Value: append([]byte(nil), r.Value...)})
 	}
-	return msgs
+	return msgs, n, nil
 }
 
 // errorLogger passes kafka-go's complaints on at debug level: what matters
