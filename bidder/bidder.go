@@ -37,6 +37,9 @@ type Config struct {
 	Brokers []string
 	// AssetDir holds uploaded videos and images, served under /assets/.
 	AssetDir string
+	// StateDir keeps checkpoints of what was folded from the log; empty means
+	// that every start reads the whole log.
+	StateDir string
 	// Seed makes bid ids and ties repeatable; zero means drawn at random.
 	Seed [32]byte
 	// MaxBody bounds a request body after inflation, in bytes; 0 means 1 MiB.
@@ -89,7 +92,8 @@ type Bidder struct {
 	exchanges map[string]*Exchange
 	rates     *money.Rates
 
-	profiles   *segments.Store
+	profiles   atomic.Pointer[segments.Store]
+	profilesMu sync.Mutex // who applies, sweeps or saves
 	book       *pacing.Book
 	frequency  *pacing.Frequency
 	bidLog     *ekafka.BidLog
@@ -103,6 +107,8 @@ type Bidder struct {
 	contexts sync.Pool
 	seedMu   sync.Mutex
 	seeder   *rand.ChaCha8
+
+	profilePoint, bookPoint *checkpoint
 
 	ready    [3]atomic.Bool // campaigns, profiles, settlements have caught up
 	draining atomic.Bool
@@ -130,7 +136,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile store: %w", err)
 	}
-	b.profiles = store
+	b.profiles.Store(store)
 	if b.rates == nil {
 		b.rates = &money.Rates{Base: usd}
 	}
@@ -148,6 +154,8 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	b.contexts.New = func() any { return newContext(b.nextSeed()) }
 	b.metrics = newMetrics(b)
 	b.Publish(campaigns.Input{})
+	// Before the first notice: a restored book must not have settled anything.
+	b.profilePoint, b.bookPoint = b.profileCheckpoint(), b.bookCheckpoint()
 	return b, nil
 }
 
@@ -184,6 +192,12 @@ func (b *Bidder) Ready() (bool, string) {
 	return true, ""
 }
 
+// bidding tells whether bid requests are bid on. Before the settlements are
+// read, a budget would look fuller than it is.
+func (b *Bidder) bidding() bool {
+	return b.ready[0].Load() && b.ready[1].Load() && b.ready[2].Load() && !b.draining.Load()
+}
+
 // Drain makes /readyz say no, so that a load balancer sends nobody new.
 func (b *Bidder) Drain() { b.draining.Store(true) }
 
@@ -194,4 +208,4 @@ func (b *Bidder) RunBidLog(ctx context.Context, w *kafka.Writer) { b.bidLog.Run(
 func (b *Bidder) Book() *pacing.Book { return b.book }
 
 // Profiles is the profile store, for tests and tools.
-func (b *Bidder) Profiles() *segments.Store { return b.profiles }
+func (b *Bidder) Profiles() *segments.Store { return b.profiles.Load() }

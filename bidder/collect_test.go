@@ -77,7 +77,7 @@ func (w *world) shopSpooled() []events.ShopEvent {
 			}
 			if err := dec.ShopEvents(r.Value, func(_ int, e *events.ShopEvent) error {
 				out = append(out, *e)
-				w.b.profiles.Apply(e)
+				w.b.profiles.Load().Apply(e)
 				return nil
 			}); err != nil {
 				return err

@@ -96,7 +96,9 @@ func newWorld(t testing.TB, camps ...*campaigns.Campaign) *world {
 	require.NoError(t, err)
 	w.in = campaigns.Input{Version: 1, Shops: []*campaigns.Shop{testShop()}, Campaigns: camps, Buckets: []*campaigns.ProductBucket{testProducts()}}
 	require.Empty(t, w.b.Publish(w.in))
-	w.b.ready[0].Store(true)
+	for i := range w.b.ready {
+		w.b.ready[i].Store(true)
+	}
 	w.serve()
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return w

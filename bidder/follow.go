@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -27,33 +28,51 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	compiler := &publisher{b: b, docs: campaigns.NewDocs(), compiler: campaigns.NewCompiler(), changed: make(chan struct{}, 1)}
 	g.Go(func() error { compiler.run(ctx); return nil })
-	g.Go(func() error { return b.follower(events.TopicCampaigns, compiler.record, compiler.caughtUp).Run(ctx) })
-	var shopDec events.Decoder
 	g.Go(func() error {
-		return b.follower(events.TopicShopEvents, func(m kafka.Message) error {
-			b.skipBad(m, events.TopicShopEvents, shopDec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
-				b.profiles.Apply(e)
-				return nil
-			}))
-			return nil
-		}, func() { b.ready[1].Store(true) }).Run(ctx)
+		return b.follower(events.TopicCampaigns, nil, compiler.record, compiler.caughtUp).Run(ctx)
 	})
-	var dec events.Decoder
-	g.Go(func() error {
-		// A budget's day is the shop's: its time zone must be known first.
-		if !b.waitReady(ctx, 0) {
-			return nil
-		}
-		return b.follower(events.TopicEvents, func(m kafka.Message) error {
-			b.skipBad(m, events.TopicEvents, dec.Events(m.Value, func(_ int, e *events.Event) error {
-				b.fold(e)
-				return nil
-			}))
-			return nil
-		}, func() { b.ready[2].Store(true) }).Run(ctx)
-	})
+	g.Go(func() error { return b.followShopEvents(ctx) })
+	g.Go(func() error { return b.followEvents(ctx) })
 	g.Go(func() error { b.housekeeping(ctx); return nil })
 	return g.Wait()
+}
+
+// followShopEvents keeps the profiles: they are a fold of the log and of
+// nothing else, so that every node and every replay has the same.
+func (b *Bidder) followShopEvents(ctx context.Context) error {
+	c := b.profilePoint
+	var dec events.Decoder
+	handle := func(m kafka.Message) error {
+		b.profilesMu.Lock()
+		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
+			b.profiles.Load().Apply(e)
+			return nil
+		})
+		b.profilesMu.Unlock()
+		b.skipBad(m, events.TopicShopEvents, err)
+		return c.folded(m)
+	}
+	err := b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) }).Run(ctx)
+	return errors.Join(err, c.save())
+}
+
+// followEvents keeps the budget book and the frequency counts.
+func (b *Bidder) followEvents(ctx context.Context) error {
+	// A budget's day is the shop's: its time zone must be known first.
+	if !b.waitReady(ctx, 0) {
+		return nil
+	}
+	c := b.bookPoint
+	var dec events.Decoder
+	handle := func(m kafka.Message) error {
+		b.skipBad(m, events.TopicEvents, dec.Events(m.Value, func(_ int, e *events.Event) error {
+			b.fold(e)
+			return nil
+		}))
+		return c.folded(m)
+	}
+	err := b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }).Run(ctx)
+	return errors.Join(err, c.save())
 }
 
 // waitReady waits until a part has caught up; false when ctx ended first.
@@ -68,8 +87,10 @@ func (b *Bidder) waitReady(ctx context.Context, part int) bool {
 	return true
 }
 
-func (b *Bidder) follower(topic string, handle func(kafka.Message) error, caughtUp func()) *kafka.Follower {
-	return &kafka.Follower{Brokers: b.cfg.Brokers, Topic: topic, Handle: handle, CaughtUp: caughtUp, Log: b.log}
+func (b *Bidder) follower(topic string, from map[int]int64, handle func(kafka.Message) error, caughtUp func()) *kafka.Follower {
+	return &kafka.Follower{
+		Brokers: b.cfg.Brokers, Topic: topic, From: maps.Clone(from), Handle: handle, CaughtUp: caughtUp, Log: b.log,
+	}
 }
 
 // skipBad passes over a message that cannot be read: it must not stop the rest.
@@ -182,7 +203,9 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		}
 		now := b.clock.NowMS()
 		b.book.Sweep(now)
-		b.profiles.Sweep(now, 256)
+		b.profilesMu.Lock()
+		b.profiles.Load().Sweep(now, 256)
+		b.profilesMu.Unlock()
 		if n%20 == 0 {
 			b.frequency.Expire(n/20, now-31*24*60*60*1000)
 		}

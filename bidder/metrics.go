@@ -56,8 +56,8 @@ func newMetrics(b *Bidder) *metricSet {
 	gauge(`grosz_bid_log_bytes_max`, func() float64 { return float64(b.bidLog.Stats().MaxBytes) })
 	gauge(`grosz_bids_recorded_total`, func() float64 { return float64(b.bidLog.Stats().Sent) })
 	gauge(`grosz_bids_dropped_total`, func() float64 { return float64(b.bidLog.Stats().Dropped) })
-	gauge(`grosz_profiles`, func() float64 { return float64(b.profiles.Stats().Profiles) })
-	gauge(`grosz_profiles_fullness`, func() float64 { return b.profiles.Stats().Fullness })
+	gauge(`grosz_profiles`, func() float64 { return float64(b.profiles.Load().Stats().Profiles) })
+	gauge(`grosz_profiles_fullness`, func() float64 { return b.profiles.Load().Stats().Fullness })
 	gauge(`grosz_frequency_pairs`, func() float64 { n, _, _ := b.frequency.Stats(); return float64(n) })
 	gauge(`grosz_frequency_pairs_max`, func() float64 { _, n, _ := b.frequency.Stats(); return float64(n) })
 	return m

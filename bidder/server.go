@@ -185,7 +185,7 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 		ctx.Error("not an OpenRTB bid request: "+err.Error(), fasthttp.StatusBadRequest)
 		return ReasonMalformed
 	}
-	if !b.ready[0].Load() || b.draining.Load() {
+	if !b.bidding() {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return ReasonNotReady
 	}

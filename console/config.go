@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -99,6 +100,8 @@ type FeedOptions struct {
 	Currency    money.Currency
 	MaxProducts int
 	MaxBytes    int64
+	// Now decides about sale prices with dates.
+	Now time.Time
 }
 
 // ErrFeedTooLarge is for an upload beyond the bounds in FeedOptions; a

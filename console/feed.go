@@ -170,7 +170,7 @@ func (s *Server) readFeed(ctx context.Context, in *uploadInput, shop *campaigns.
 	at := map[string]int{}
 	repeated := 0
 	body := http.MaxBytesReader(nil, io.NopCloser(in.body), s.cfg.MaxFeedBytes)
-	opts := FeedOptions{Format: in.Format, Currency: shop.Currency, MaxProducts: s.cfg.MaxProducts, MaxBytes: s.cfg.MaxFeedBytes}
+	opts := FeedOptions{Format: in.Format, Currency: shop.Currency, MaxProducts: s.cfg.MaxProducts, MaxBytes: s.cfg.MaxFeedBytes, Now: time.UnixMilli(s.clock.NowMS())}
 	report, err := s.deps.ReadFeed(ctx, body, opts, func(p campaigns.Product) error {
 		if i, ok := at[p.ID]; ok {
 			repeated++

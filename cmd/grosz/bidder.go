@@ -87,6 +87,7 @@ func runBidder(ctx context.Context, e env, args []string) error {
 func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 	cfg := bidder.Config{
 		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: filepath.Join(c.Dir, "assets"),
+		StateDir: filepath.Join(c.Dir, "bidder"),
 	}
 	cfg.Profiles.MaxProfiles = c.Profiles
 	return bidder.New(cfg, deps)

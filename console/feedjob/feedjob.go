@@ -25,7 +25,7 @@ func Read(ctx context.Context, r io.Reader, o console.FeedOptions, take func(cam
 		return console.FeedReport{}, err
 	}
 	got, err := feed.Read(ctx, r, feed.Options{
-		Format: format, Currency: o.Currency, MaxProducts: o.MaxProducts, MaxBytes: o.MaxBytes, MaxInflated: maxInflation * o.MaxBytes,
+		Format: format, Currency: o.Currency, MaxProducts: o.MaxProducts, MaxBytes: o.MaxBytes, MaxInflated: maxInflation * o.MaxBytes, Now: o.Now,
 	}, take)
 	if errors.Is(err, feed.ErrTooLarge) || errors.Is(err, feed.ErrTooMany) {
 		err = fmt.Errorf("%w: %w", console.ErrFeedTooLarge, err)

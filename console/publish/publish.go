@@ -146,7 +146,7 @@ func (p *Publisher) Status(ctx context.Context) Status {
 // Run republishes everything and then each change, until ctx ends; then it
 // tries once more to empty the outbox. Its only errors are the database's.
 func (p *Publisher) Run(ctx context.Context) error {
-	if err := error(nil); err != nil {
+	if err := p.cfg.Outbox.EnqueueAll(ctx); err != nil {
 		return ignoreEnd(ctx, err)
 	}
 	if p.cfg.EnsureTopic != nil {

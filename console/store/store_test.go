@@ -295,3 +295,33 @@ func TestReadersSeeOnlyWhatIsCommitted(t *testing.T) {
 	require.NoError(t, err)
 	require.NotErrorIs(t, err, sql.ErrNoRows)
 }
+
+func TestAnotherNumberOfBucketsSendsThemAll(t *testing.T) {
+	s, _ := open(t, Config{})
+	change1(t, s, func(tx *Tx) error { _, err := tx.CreateShop(ctx, campaigns.Shop{}); return err })
+	put := func(n int) int {
+		buckets := make([]Bucket, n)
+		for i := range buckets {
+			buckets[i] = Bucket{Items: []byte("[]")}
+		}
+		var sent int
+		change1(t, s, func(tx *Tx) error {
+			_, n, err := tx.PutFeed(ctx, 1, buckets, "{}")
+			sent = n
+			return err
+		})
+		return sent
+	}
+	require.Equal(t, 2, put(2))
+	require.Equal(t, 0, put(2))
+	require.Equal(t, 4, put(4), "equal contents, but of another number of buckets")
+	require.Equal(t, 2+2, put(2), "two that stay, two that are gone")
+	for i, gone := range []bool{false, false, true, true} {
+		rec, err := s.Record(ctx, bucketKey(1, i))
+		require.NoError(t, err)
+		require.Equal(t, gone, rec.Deleted)
+		if !gone {
+			require.Equal(t, 2, rec.Products.Buckets)
+		}
+	}
+}

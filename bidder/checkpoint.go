@@ -1,0 +1,124 @@
+package bidder
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/segments"
+)
+
+// checkpointEvery is how often what was folded is written down. A restart
+// reads the newest and folds what came after; budgets and profiles so outlive
+// the log's retention.
+const checkpointEvery = 5 * time.Minute
+
+// checkpoint is a fold of one topic with the offsets it has reached. Its
+// methods are called by the goroutine that folds, between two messages.
+type checkpoint struct {
+	path  string // empty: none is kept
+	next  map[int]int64
+	write func(w io.Writer, offsets map[int]int64) error
+	last  time.Time
+}
+
+func (b *Bidder) newCheckpoint(name string, write func(io.Writer, map[int]int64) error) *checkpoint {
+	c := &checkpoint{next: make(map[int]int64), write: write, last: time.Now()}
+	if b.cfg.StateDir != "" {
+		c.path = filepath.Join(b.cfg.StateDir, name)
+	}
+	return c
+}
+
+// folded notes a message as done, and writes a checkpoint when it is time.
+func (c *checkpoint) folded(m kafka.Message) error {
+	c.next[m.Partition] = m.Offset + 1
+	if time.Since(c.last) < checkpointEvery {
+		return nil
+	}
+	return c.save()
+}
+
+// save writes the checkpoint in place of the one before, durably.
+func (c *checkpoint) save() error {
+	c.last = time.Now()
+	if c.path == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(c.path), filepath.Base(c.path)+".new-*")
+	if err != nil {
+		return fmt.Errorf("write checkpoint: %w", err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = errors.Join(c.write(w, c.next), w.Flush(), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), c.path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write checkpoint %s: %w", c.path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// restore reads a checkpoint with read. None, or a damaged one, is no error:
+// the log is then read from its beginning.
+func (b *Bidder) restore(c *checkpoint, read func(io.Reader) (map[int]int64, error)) {
+	if c.path == "" {
+		return
+	}
+	f, err := os.Open(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		var offsets map[int]int64
+		offsets, err = read(bufio.NewReaderSize(f, 1<<20))
+		err = errors.Join(err, f.Close())
+		if err == nil {
+			for p, o := range offsets {
+				c.next[p] = o
+			}
+			return
+		}
+	}
+	b.log.Error("checkpoint is not usable, the log is read from its beginning", "file", c.path, "err", err)
+}
+
+func (b *Bidder) profileCheckpoint() *checkpoint {
+	c := b.newCheckpoint("profiles.snap", func(w io.Writer, offsets map[int]int64) error {
+		b.profilesMu.Lock()
+		defer b.profilesMu.Unlock()
+		return b.profiles.Load().Snapshot(w, offsets)
+	})
+	b.restore(c, func(r io.Reader) (map[int]int64, error) {
+		store, offsets, err := segments.Restore(r, b.cfg.Profiles)
+		if err == nil {
+			b.profiles.Store(store)
+		}
+		return offsets, err
+	})
+	return c
+}
+
+func (b *Bidder) bookCheckpoint() *checkpoint {
+	c := b.newCheckpoint("book.snap", func(w io.Writer, offsets map[int]int64) error {
+		return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w))
+	})
+	b.restore(c, func(r io.Reader) (map[int]int64, error) {
+		offsets, err := b.book.Restore(r)
+		if err == nil {
+			if err := b.frequency.Restore(r); err != nil {
+				// Caps count anew; money is not touched.
+				b.log.Error("frequency counts are not usable", "file", c.path, "err", err)
+			}
+		}
+		return offsets, err
+	})
+	return c
+}
