@@ -2,6 +2,8 @@ package bidder
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -13,8 +15,6 @@ import (
 	"github.com/prebid/openrtb/v20/openrtb2"
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp/fasthttputil"
-
-	"encoding/json"
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
@@ -110,7 +110,7 @@ func (w *world) serve() {
 	go srv.Serve(l)
 	w.http = &http.Client{
 		Timeout:       10 * time.Second,
-		Transport:     &http.Transport{Dial: func(string, string) (net.Conn, error) { return l.Dial() }},
+		Transport:     &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return l.Dial() }},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	w.t.Cleanup(func() { l.Close() })

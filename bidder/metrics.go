@@ -16,7 +16,6 @@ type metricSet struct {
 	shopEvents      *vm.Counter
 	shopEventErrors *vm.Counter
 	clicksLost      *vm.Counter
-	selfCheck       *vm.Counter
 	latency         *vm.Histogram
 	rejections      map[string]*vm.Counter
 	notices         map[events.Type]*vm.Counter

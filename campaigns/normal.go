@@ -82,7 +82,7 @@ func appendOS(dst []byte, s string) []byte {
 			dst = append(dst, c)
 		}
 	}
-	name := ""
+	var name string
 	switch w := string(dst[start:]); { // short and local: on the stack
 	case strings.HasPrefix(w, "android"):
 		name = "android"

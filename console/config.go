@@ -61,7 +61,7 @@ func (c Config) Validate() error {
 	}
 	for _, b := range c.Brokers {
 		if _, _, err := net.SplitHostPort(b); err != nil {
-			errs = append(errs, fmt.Errorf("Kafka broker %q is not host:port", b))
+			errs = append(errs, fmt.Errorf("broker %q of Kafka is not host:port", b))
 		}
 	}
 	if c.MaxFeedBytes < 0 {

@@ -97,7 +97,8 @@ func (l *Links) appendAsset(dst []byte, s string, amp bool) ([]byte, bool) {
 }
 
 func (l *Links) appendAbsolute(dst []byte, s string, amp bool) ([]byte, bool) {
-	rest, secure := s, true
+	var rest string
+	secure := true
 	switch {
 	case hasPrefixFold(s, "https://"):
 		rest = s[8:]

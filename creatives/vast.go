@@ -132,7 +132,7 @@ func (v *VAST) linear(dst []byte, four bool) ([]byte, bool) {
 		dst = append(appendClock(dst, v.Video.SkipAfterMS), '"')
 	}
 	dst = append(dst, '>')
-	ok := true
+	var ok bool
 	if four {
 		dst = v.tracking(dst)
 		dst = v.duration(dst)

@@ -46,9 +46,7 @@ func TestPseudonym(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	words := func(s string) (out []string) {
-		for _, w := range strings.Fields(string(AppendFolded(nil, s, 1000))) {
-			out = append(out, w)
-		}
+		out = append(out, strings.Fields(string(AppendFolded(nil, s, 1000)))...)
 		return out
 	}
 	for text, want := range map[string][]string{

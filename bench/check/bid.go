@@ -178,7 +178,8 @@ func (j *judge) imp(seat string, b *Bid) {
 }
 
 func (j *judge) oneImp(seat string, b *Bid, imp obj) {
-	media, name := obj(nil), ""
+	var media obj
+	name := ""
 	switch b.MType {
 	case mtypeBanner:
 		media, name = imp.obj("banner"), "banner"

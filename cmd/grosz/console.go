@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	vm "github.com/VictoriaMetrics/metrics"
 
-	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/console"
+	"github.com/grosz/grosz/console/feedjob"
 	"github.com/grosz/grosz/console/report"
-	"github.com/grosz/grosz/creatives/feed"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/clock"
 	"github.com/grosz/grosz/internal/config"
@@ -50,7 +48,7 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	set := vm.NewSet()
 	s, err := console.New(c.console(password), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
-		ReadFeed: readFeed,
+		ReadFeed: feedjob.Read,
 		EnsureTopic: func(ctx context.Context) error {
 			return kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(0), e.log)
 		},
@@ -63,24 +61,5 @@ func runConsole(ctx context.Context, e env, args []string) error {
 		return errors.Join(err, s.Close())
 	}
 	defer stop()
-	e.log.Info("console listens", "addr", s.Addr().String())
 	return s.Run(ctx)
-}
-
-// readFeed reads an upload with the feed reader, in the console's terms.
-func readFeed(ctx context.Context, r io.Reader, o console.FeedOptions, fn func(campaigns.Product) error) (console.FeedReport, error) {
-	format := feed.Format(o.Format)
-	if o.Format == "xml" {
-		format = feed.Auto // Google's or Ceneo's: the first bytes tell
-	}
-	rep, err := feed.Read(ctx, r, feed.Options{
-		Format: format, Currency: o.Currency, MaxProducts: o.MaxProducts, MaxBytes: o.MaxBytes, Now: time.Now(),
-	}, fn)
-	out := console.FeedReport{
-		Format: string(rep.Format), Rows: rep.Rows, Accepted: rep.Accepted, Rejected: rep.Rejected, Repeated: rep.Duplicates,
-	}
-	for _, b := range rep.Bad {
-		out.Problems = append(out.Problems, console.FeedProblem{Line: b.Line, Column: b.Column, Product: b.ID, Reason: b.Reason})
-	}
-	return out, err
 }

@@ -213,7 +213,8 @@ func scrape(ctx context.Context, u string) (map[string]float64, error) {
 // rows asks ClickHouse, as an analyst would, where it is the embedded one or
 // speaks HTTP.
 func (s *summary) rows(ctx context.Context) ([]summaryRow, error) {
-	addr, password := s.cfg.Warehouse, ""
+	addr := s.cfg.Warehouse
+	var password string
 	if s.cfg.Click != "" {
 		addr, password = s.cfg.Click, os.Getenv("GROSZ_CLICKHOUSE_PASSWORD")
 		if s.cfg.Protocol != "http" {

@@ -166,7 +166,7 @@ func (s *sink) read(body *bufio.Reader) error {
 	f := s.o.Format
 	if f == Auto {
 		head, err := body.Peek(peekBytes)
-		if len(head) == 0 && err != nil && err != io.EOF {
+		if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("feed: %w", err)
 		}
 		if f, err = detect(head); err != nil {

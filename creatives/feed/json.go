@@ -21,7 +21,7 @@ func (s *sink) readJSONL(body *bufio.Reader) error {
 	for {
 		line, err := lines.next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, ErrRowTooLarge):
 			s.broken(lines.line, fmt.Sprintf("the row is longer than %d bytes", s.o.MaxRow))

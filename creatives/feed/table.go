@@ -92,7 +92,7 @@ func (s *sink) readTSV(body *bufio.Reader) error {
 	var cells []string
 	for {
 		line, err := lines.next()
-		if err == io.EOF && names != nil {
+		if errors.Is(err, io.EOF) && names != nil {
 			return nil
 		}
 		if errors.Is(err, ErrRowTooLarge) && names != nil {

@@ -25,6 +25,7 @@ type BidLog struct {
 	next    atomic.Uint32
 	sent    atomic.Uint64
 	dropped atomic.Uint64
+	grace   time.Duration // for the last writes when Run is to end
 	log     *slog.Logger
 }
 
@@ -48,7 +49,7 @@ func NewBidLog(maxBytes int64, log *slog.Logger) *BidLog {
 	if maxBytes == 0 {
 		maxBytes = 64 << 20
 	}
-	return &BidLog{shards: make([]bidShard, 8), max: maxBytes, log: log}
+	return &BidLog{shards: make([]bidShard, 8), max: maxBytes, grace: 5 * time.Second, log: log}
 }
 
 // Put records a bid, or counts it as dropped.
@@ -77,9 +78,6 @@ func (s *bidShard) drop(k dropKey) {
 	s.drops[k]++
 }
 
-// lastWrites is how long Run goes on writing when ctx has ended.
-const lastWrites = 5 * time.Second
-
 // Run sends what Put gathered, several times a second, until ctx ends, and
 // then once more. While Kafka is away it holds what fits. What it cannot send
 // at the end is counted as dropped: TakeDrops after Run tells.
@@ -91,7 +89,7 @@ func (b *BidLog) Run(ctx context.Context, w *kafka.Writer) {
 		select {
 		case <-ctx.Done():
 			select {
-			case <-time.After(lastWrites):
+			case <-time.After(b.grace):
 			case <-ended:
 			}
 		case <-ended:

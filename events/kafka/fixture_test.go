@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/grosz/grosz/events"
 )
@@ -119,7 +120,6 @@ func (b *broker) writeGap(t *testing.T, topic string, partition, n int32, value 
 	batch.CRC = int32(crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
 
 	req := kmsg.NewPtrProduceRequest()
-	req.SetVersion(9)
 	req.Acks, req.TimeoutMillis = -1, 5000
 	rt := kmsg.NewProduceRequestTopic()
 	rt.Topic = topic
@@ -127,7 +127,7 @@ func (b *broker) writeGap(t *testing.T, topic string, partition, n int32, value 
 	rp.Partition, rp.Records = partition, batch.AppendTo(nil)
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
-	c, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
+	c, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.MaxVersions(kversion.V2_8_0())) // names topics by name
 	require.NoError(t, err)
 	defer c.Close()
 	res, err := c.Broker(int(b.LeaderFor(topic, partition))).Request(waitCtx(t), req)

@@ -16,7 +16,7 @@ const Version = "4.1.0"
 const EnvDir = "GROSZ_KAFKA"
 
 // ErrMissing is what Libs and Open wrap when Java or Kafka is not installed.
-var ErrMissing = errors.New("Apache Kafka is not installed")
+var ErrMissing = errors.New("no Apache Kafka is installed")
 
 // Libs returns the folder of Kafka's jars.
 func Libs() (string, error) {

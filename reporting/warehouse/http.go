@@ -30,7 +30,7 @@ type handler struct {
 	stop context.Context
 }
 
-func newHandler(cfg Config, e *engine, password string, stop context.Context, log *slog.Logger) *handler {
+func newHandler(stop context.Context, cfg Config, e *engine, password string, log *slog.Logger) *handler {
 	h := &handler{
 		cfg: cfg, engine: e, log: log, password: password, stop: stop,
 		readers:  newGate("reading", cfg.Queries, cfg.Waiting, cfg.QueueTimeout),

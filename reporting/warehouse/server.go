@@ -54,7 +54,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (_ *Server, err er
 	stopped, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{
 		cfg: cfg, log: log, engine: e, password: password, listener: listener, stop: stop, done: make(chan struct{}),
-		handler: newHandler(cfg, e, password, stopped, log),
+		handler: newHandler(stopped, cfg, e, password, log),
 	}
 	s.http = &http.Server{
 		Handler:           s.handler,
