@@ -187,7 +187,8 @@ func TestSinkKeepsWhatItDoesNotKnow(t *testing.T) {
 // are all there and in order.
 func TestSinkLosesNothingAndSwapsNothing(t *testing.T) {
 	b := startBroker(t)
-	b.ensure(t, TopicSpec{Name: events.TopicEvents, Partitions: 3, RetentionMS: day}, TopicSpec{Name: events.TopicShopEvents, Partitions: 3, RetentionMS: day})
+	// One partition each, so that it takes several batches.
+	b.ensure(t, eventsTopic(1), TopicSpec{Name: events.TopicShopEvents, Partitions: 1, RetentionMS: day})
 	var produces atomic.Int32
 	b.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		b.KeepControl()
@@ -202,7 +203,7 @@ func TestSinkLosesNothingAndSwapsNothing(t *testing.T) {
 	s, err := spool.Open(spool.Config{Dir: t.TempDir()}, quiet())
 	require.NoError(t, err)
 	defer s.Close()
-	const n, keys = 200, 5
+	const n, keys = 240, 3
 	pad := strings.Repeat("x", 20<<10) // some rounds' worth
 	for i := range n {
 		require.NoError(t, s.Append(rec(uint8(i%2), fmt.Sprint("key", i%keys), fmt.Sprintf("%d %s\n", i, pad))))
