@@ -41,7 +41,7 @@ func (b *Bidder) respond(c *bidContext) NoBidReason {
 	w = append(w, c.currency[:]...)
 	w = append(w, `","seatbid":[{`...)
 	if c.exchange.seat != "" {
-		w = append(append(append(w, `"seat":`...), quoted(nil, c.exchange.seat)...), ',')
+		w = append(quoted(append(w, `"seat":`...), c.exchange.seat), ',')
 	}
 	w = append(w, `"bid":[`...)
 	n := 0

@@ -72,7 +72,7 @@ func repoPath(s string) (path string, names []string, ok bool) {
 	if !pathLike.MatchString(path) || (!strings.Contains(path, "/") && !srcLike.MatchString(path)) {
 		return "", nil, false
 	}
-	for _, made := range []string{"bin/", "data/", "application/", "image/", "text/", "video/"} {
+	for _, made := range []string{"bin/", "data/", "DIR/", "application/", "image/", "text/", "video/"} {
 		if strings.HasPrefix(path, made) {
 			return "", nil, false // made by a build or a run, or no path
 		}

@@ -23,7 +23,7 @@ type benchConfig struct {
 	Duration    time.Duration `config:"duration" help:"of each server's part of a round" default:"3s"`
 	Connections int           `config:"connections" help:"connections of the generator" default:"16"`
 	Answer      int           `config:"answer-bytes" help:"size of the fixed answer" default:"2500"`
-	Corpus      string        `config:"corpus" help:"recorded requests to send, JSON lines" default:"bench/corpus/ordinary.jsonl"`
+	Corpus      []string      `config:"corpus" help:"recorded requests to send, files of JSON lines" default:"bench/corpus/banner.jsonl,bench/corpus/video.jsonl,bench/corpus/native.jsonl,bench/corpus/standard.jsonl,bench/corpus/context.jsonl"`
 	Server      string        `config:"server" help:"internal: run a reference server, 204 or fixed"`
 }
 
@@ -83,19 +83,21 @@ func benchServer(ctx context.Context, e env, c *benchConfig) error {
 	return load.ServeReference(ctx, l, c.Server, c.Answer)
 }
 
-func readBodies(path string) ([][]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("--corpus: %w", err)
-	}
+func readBodies(paths []string) ([][]byte, error) {
 	var out [][]byte
-	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			out = append(out, line)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("--corpus: %w", err)
+		}
+		for line := range bytes.SplitSeq(b, []byte{'\n'}) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				out = append(out, line)
+			}
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("--corpus %s: no requests in it", path)
+		return nil, fmt.Errorf("--corpus %s: no requests in it", strings.Join(paths, ","))
 	}
 	return out, nil
 }
