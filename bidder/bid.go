@@ -17,6 +17,7 @@ func (b *Bidder) bid(c *bidContext) NoBidReason {
 	last := ReasonNoImp
 	for i := range c.view.Imps {
 		if c.expired() {
+			b.gate.late.Add(1)
 			last = ReasonNoTime
 			break
 		}
@@ -29,14 +30,24 @@ func (b *Bidder) bid(c *bidContext) NoBidReason {
 		return last
 	}
 	if c.expired() {
-		b.letGo(c)
-		return ReasonNoTime
+		return b.tooLate(c)
 	}
 	if r := b.respond(c); r != ReasonNone {
 		return r
 	}
+	if c.expired() { // rendering takes its time too
+		return b.tooLate(c)
+	}
 	b.record(c)
 	return ReasonNone
+}
+
+// tooLate lets the bids go: an answer past the deadline is lost, and a
+// bidder that sends many is throttled.
+func (b *Bidder) tooLate(c *bidContext) NoBidReason {
+	b.letGo(c)
+	b.gate.late.Add(1)
+	return ReasonNoTime
 }
 
 // accept checks what concerns the request as a whole.
@@ -46,7 +57,7 @@ func (b *Bidder) accept(c *bidContext) NoBidReason {
 	if v.TMax > 0 {
 		c.deadline = min(c.deadline, time.Duration(v.TMax)*time.Millisecond)
 	}
-	c.deadline -= x.network
+	c.deadline -= x.network // the round trip and a margin
 	switch {
 	case len(v.Imps) == 0:
 		return ReasonNoImp
@@ -72,7 +83,7 @@ func (b *Bidder) accept(c *bidContext) NoBidReason {
 
 func seatRefused(wseat, bseat []string, seat string) bool {
 	for _, s := range bseat {
-		if s == seat {
+		if s == seat && s != "" {
 			return true
 		}
 	}
@@ -87,7 +98,8 @@ func seatRefused(wseat, bseat []string, seat string) bool {
 	return true
 }
 
-// bidImp puts the best bid for one imp into c.bids, with its hold.
+// bidImp puts the best bids for one imp into c.bids, with their holds: as many
+// as it has lanes.
 func (b *Bidder) bidImp(c *bidContext, i int) NoBidReason {
 	imp := &c.view.Imps[i]
 	if imp.Multiplier != 0 && imp.Multiplier != 1_000_000 {
@@ -96,43 +108,64 @@ func (b *Bidder) bidImp(c *bidContext, i int) NoBidReason {
 	if duplicateImp(c, i) {
 		return ReasonMalformed
 	}
-	last := ReasonMediaNotTaken
+	last, before := ReasonMediaNotTaken, len(c.bids)
 	for media := events.MediaBanner; media <= events.MediaNative; media++ {
 		if !offered(imp, media) || !c.exchange.media[media] {
 			continue
 		}
-		r := b.bidMedia(c, i, media)
-		if r == ReasonNone {
-			return ReasonNone
+		t := terms{c: c, imp: imp, index: i, media: media}
+		if r := b.bidMedia(&t); r != ReasonNone {
+			last = r
+		} else if !t.lanesLeft() {
+			break
 		}
-		last = r
+	}
+	if len(c.bids) > before {
+		return ReasonNone
 	}
 	return last
 }
 
-// bidMedia looks for the best campaign for one media type of an imp: all that
-// match, dearest first, until one passes.
-func (b *Bidder) bidMedia(c *bidContext, i int, media uint8) NoBidReason {
-	t := terms{c: c, imp: &c.view.Imps[i], index: i, media: media}
+// moreTries bounds how many campaigns are tried for the lanes that a bid has
+// left.
+const moreTries = 32
+
+// bidMedia looks for the best campaigns for one media type of an imp: all that
+// match, dearest first, until its lanes are filled.
+func (b *Bidder) bidMedia(t *terms) NoBidReason {
+	c := t.c
 	if r := t.open(); r != ReasonNone {
 		return r
 	}
-	b.describeImp(c, i, media)
-	b.value(c, c.state.Snapshot.Match(&c.facts, c.matcher))
-	if len(c.candidates) == 0 {
+	b.describeImp(c, t.index, t.media)
+	matches := c.state.Snapshot.Match(&c.facts, c.matcher)
+	if len(matches) == 0 {
 		return ReasonNoCampaign
 	}
-	last := ReasonOutranked
-	for range len(c.candidates) {
+	if b.value(c, matches); len(c.candidates) == 0 {
+		return ReasonNoPrice // in this currency
+	}
+	last, tries := ReasonOutranked, len(c.candidates)
+	for ; tries > 0 && len(c.candidates) > 0; tries-- {
 		best := c.takeBest()
-		out, r := b.offer(&t, best)
+		if t.hasCampaign(best.campaign) {
+			continue
+		}
+		out, r := b.offer(t, best)
 		if r == ReasonNone {
 			c.bids = append(c.bids, out)
-			return ReasonNone
+			last = ReasonNone
+			if !t.lanesLeft() {
+				break
+			}
+			tries = min(tries, moreTries+1)
+			continue
 		}
 		c.exchange.counters.filtered[r].Add(1)
 		b.campaignRefused(c.state, best.campaign, r)
-		last = r
+		if last != ReasonNone {
+			last = r
+		}
 	}
 	return last
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -44,6 +45,16 @@ type Config struct {
 	Seed [32]byte
 	// MaxBody bounds a request body after inflation, in bytes; 0 means 1 MiB.
 	MaxBody int
+	// MaxInWork bounds the bid requests in work at once; one more is answered
+	// 204 before it is parsed. 0 means 1024.
+	MaxInWork int
+	// ShedDelay is the queueing delay for the processor from which requests
+	// are shed; 0 means 25 ms, a negative one never.
+	ShedDelay time.Duration
+	// OnViolation, where it is set, is told the rule and the request's id of
+	// every bid that the self-check drops: tests fail by it. It also has every
+	// bid's markup walked in full.
+	OnViolation func(rule, request string)
 	// Profiles bounds the profile store.
 	Profiles segments.Config
 	// Book bounds the budget book.
@@ -66,6 +77,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxBody < 0 {
 		errs = append(errs, fmt.Errorf("bidder: MaxBody %d is negative", c.MaxBody))
+	}
+	if c.MaxInWork < 0 {
+		errs = append(errs, fmt.Errorf("bidder: MaxInWork %d is negative", c.MaxInWork))
 	}
 	return errors.Join(errs...)
 }
@@ -100,6 +114,9 @@ type Bidder struct {
 	days       dayCache
 	refusals   refusalCounts
 	rejections limiter
+	checks     *selfChecks
+	gate       *gate
+	now        func() time.Time // monotonic: deadlines
 	metrics    *metricSet
 	urls       struct{ plain, secure urlSet }
 	host       string // of PublicURL
@@ -131,6 +148,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100},
+		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 	}
 	store, err := segments.NewStore(cfg.Profiles)
 	if err != nil {

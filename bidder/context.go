@@ -25,6 +25,7 @@ type bidContext struct {
 	exchange *Exchange
 	start    time.Time
 	deadline time.Duration // since start
+	now      func() time.Time
 	nowMS    int64
 	at       int32
 	currency money.Currency
@@ -35,13 +36,16 @@ type bidContext struct {
 	candidates []candidate
 	bids       []bid
 	ads        ad // scratch for rendering
+	check      selfCheck
 
 	out      []byte // the response
 	adm      []byte // one ad's markup, before it is escaped into out
 	token    []byte
 	urls     []byte
 	inflated []byte // a gzip body, unpacked
+	packed   []byte // the response by gzip
 	event    events.Event
+	oneDeal  [1]string // facts.Deals, where targeting is asked about a single deal
 }
 
 // candidate is a campaign that matches an imp, with its price.
@@ -66,6 +70,7 @@ type bid struct {
 	user     uint64
 	deal     *openrtb.Deal
 	vast     creatives.VASTVersion
+	ttl      time.Duration // how long the hold stands, which is bid.exp
 }
 
 // rateCache remembers this request's rates by shop currency: there are few.
@@ -101,6 +106,7 @@ type ad struct {
 	banner, companion      creatives.Banner
 	native                 creatives.Native
 	vast                   creatives.VAST
+	file                   campaigns.Video
 	links                  creatives.Links
 	choice                 creatives.ChooseInput
 	choices                []creatives.Choice
@@ -118,8 +124,10 @@ func (c *bidContext) reset() {
 	c.view.Reset()
 	c.facts.Reset()
 	c.state, c.exchange = nil, nil
+	c.check = selfCheck{sent: c.check.sent[:0]}
 	c.user, c.legal = segments.UserKey{}, false
 	c.rates = rateCache{}
+	c.oneDeal[0] = ""
 	clear(c.bids)
 	c.candidates, c.bids = c.candidates[:0], c.bids[:0]
 	if cap(c.out) > 1<<20 {
@@ -127,6 +135,9 @@ func (c *bidContext) reset() {
 	}
 	if cap(c.inflated) > 1<<20 {
 		c.inflated = nil
+	}
+	if cap(c.packed) > 1<<20 {
+		c.packed = nil
 	}
 }
 
@@ -137,4 +148,9 @@ func (c *bidContext) newID() (id events.ID) {
 }
 
 // expired tells whether the answer would come too late.
-func (c *bidContext) expired() bool { return time.Since(c.start) > c.deadline }
+func (c *bidContext) expired() bool {
+	if c.now == nil {
+		return time.Since(c.start) > c.deadline
+	}
+	return c.now().Sub(c.start) > c.deadline
+}

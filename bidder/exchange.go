@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
+	"net/netip"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/price"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -28,17 +31,38 @@ type ExchangeConfig struct {
 		Native string `yaml:"native"`
 	} `yaml:"settle"`
 	// TimeoutMS is the longest the exchange waits, network included; a
-	// request's tmax lowers it. Default 100.
+	// request's tmax lowers it. Default 100, at most 60,000.
 	TimeoutMS int `yaml:"timeout_ms"`
 	// NetworkMS is the measured round trip plus a margin, taken off the
-	// deadline. Default 10.
+	// deadline. Default 10; below TimeoutMS.
 	NetworkMS int `yaml:"network_ms"`
 	// HoldSeconds is how long an unanswered bid keeps its hold: the longest
-	// usual delay of the settling event. imp.exp lengthens it. Default 120.
+	// usual delay of the settling event. imp.exp lengthens it. Default 120, at
+	// most a week.
 	HoldSeconds int `yaml:"hold_seconds"`
+	// MediaHoldSeconds is HoldSeconds for one media type; 0: as HoldSeconds.
+	MediaHoldSeconds struct {
+		Banner int `yaml:"banner"`
+		Video  int `yaml:"video"`
+		Native int `yaml:"native"`
+	} `yaml:"media_hold_seconds"`
 	// OpenBids is how many bids beside deals one imp may get. Default 1: in a
 	// second-price auction a second one would bid against ourselves.
 	OpenBids int `yaml:"open_bids"`
+	// LoneBidder is what a lone bidder pays in a second-price auction: floor
+	// (default) or floor_plus, the floor and an Increment.
+	LoneBidder string `yaml:"lone_bidder"`
+	// Increment of a second-price auction, CPM in the bid's currency. Default
+	// 0.01.
+	Increment string `yaml:"increment"`
+	// PriceDecimals is how many decimal places a bid's price may have; further
+	// ones are cut. 0 to 6; default 6.
+	PriceDecimals *int `yaml:"price_decimals"`
+	// Price says how the exchange writes prices in notices.
+	Price PriceConfig `yaml:"price"`
+	// PriceMacro is what the exchange replaces by the price, where it is not
+	// the standard's ${AUCTION_PRICE}: such as ${AUCTION_PRICE:OXCRYPT}.
+	PriceMacro string `yaml:"price_macro"`
 	// Seat is seatbid.seat; wseat and bseat are checked against it.
 	Seat string `yaml:"seat"`
 	// Currencies that we may bid in here, in our order of preference; empty
@@ -46,12 +70,67 @@ type ExchangeConfig struct {
 	Currencies []money.Currency `yaml:"currencies"`
 	// Media allowed here; empty means banner, video and native.
 	Media []string `yaml:"media"`
+	// NativeWrap says whether a native ad is wrapped in {"native": …}: version
+	// (default: as the request's version wants it), always or never.
+	NativeWrap string `yaml:"native_wrap"`
+	// SecureAlways renders every ad as if imp.secure were 1.
+	SecureAlways bool `yaml:"secure_always"`
 	// ClickMacro stands in front of our click URL in markup, such as
 	// "${CLICK_URL}": the exchange counts clicks by it. Empty: none.
 	ClickMacro string `yaml:"click_macro"`
+	// ClickEncode percent-encodes our click URL behind ClickMacro.
+	ClickEncode bool `yaml:"click_encode"`
+	// QPS bounds the requests that are worked on, per second and node; more
+	// are answered 204 at once. 0: no bound.
+	QPS int `yaml:"qps"`
+	// Gzip of answers: asked (default: where Accept-Encoding says so), always
+	// or never.
+	Gzip string `yaml:"gzip"`
+	// Auth says who may send bid requests. Empty: anyone.
+	Auth AuthConfig `yaml:"auth"`
+	// VendorID is our id in IAB Europe's Global Vendor List, as consent strings
+	// of this exchange's users name it. 0: not registered.
+	VendorID uint16 `yaml:"vendor_id"`
 	// MayProfile says that the exchange's terms allow looking up a profile.
 	// Default true.
 	MayProfile *bool `yaml:"may_profile"`
+	// MayLog says that they allow keeping an identifier from a request.
+	MayLog bool `yaml:"may_log"`
+	// MeasureByInterest says that our registration declares purpose 7 under
+	// legitimate interest.
+	MeasureByInterest bool `yaml:"measure_by_interest"`
+	// GDPRWhenAbsent is what a request without regs.gdpr means: if_consent
+	// (default: it applies if there is a consent string) or applies.
+	GDPRWhenAbsent string `yaml:"gdpr_when_absent"`
+}
+
+// PriceConfig says how prices are written, and where their keys are.
+type PriceConfig struct {
+	price.Config `yaml:",inline"`
+	// KeysFile and KeysEnv name a file or an environment variable with the
+	// keys of an encrypted price, as price.ParseKeys reads them. One of them.
+	KeysFile string `yaml:"keys_file"`
+	KeysEnv  string `yaml:"keys_env"`
+}
+
+// AuthConfig says who may send bid requests. Where both kinds are given, a
+// request needs both.
+type AuthConfig struct {
+	// Tokens are SHA-256 sums, in hex, of what Header carries; several while a
+	// token changes. At most 16.
+	Tokens []string `yaml:"tokens"`
+	// Header that carries the token. Default Authorization, where "Bearer "
+	// before the token is no part of it.
+	Header string `yaml:"header"`
+	// Addresses from which the connection may come: 203.0.113.0/24 or a single
+	// one, IPv4 or IPv6. At most 256.
+	Addresses []string `yaml:"addresses"`
+}
+
+// Secrets finds what exchange files only name. A nil function finds nothing.
+type Secrets struct {
+	File func(name string) ([]byte, error)
+	Env  func(name string) (string, bool)
 }
 
 // Exchange is a checked ExchangeConfig in the form the hot path reads.
@@ -62,6 +141,7 @@ type Exchange struct {
 	timeout     time.Duration
 	network     time.Duration
 	hold        time.Duration
+	holds       [8]time.Duration // by media code
 	openBids    int
 	seat        string
 	currencies  []money.Currency
@@ -70,86 +150,67 @@ type Exchange struct {
 	mayProfile  bool
 	counters    exchangeCounters
 	defaultCurs []money.Currency
+
+	prices       price.Decoder
+	priceMacro   string    // "&p=" and the macro
+	priceStep    money.CPM // bids are multiples of it
+	increment    money.CPM
+	lonePlus     bool
+	nativeWrap   nativeWrap
+	secureAlways bool
+	clickEncode  bool
+	gzip         gzipMode
+	privacy      privacy.Config
+	rate         rateLimit
+	authHeader   string
+	tokens       [][32]byte
+	addresses    []netip.Prefix
 }
 
-// ParseExchange reads one exchange's YAML and lists all that is wrong.
-func ParseExchange(text []byte) (*Exchange, error) {
+// ParseExchange reads one exchange's YAML and lists all that is wrong. It
+// finds no secrets: ParseExchangeWith does.
+func ParseExchange(text []byte) (*Exchange, error) { return ParseExchangeWith(text, Secrets{}) }
+
+// ParseExchangeWith reads one exchange's YAML and lists all that is wrong.
+func ParseExchangeWith(text []byte, s Secrets) (*Exchange, error) {
 	var c ExchangeConfig
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&c); err != nil {
 		return nil, fmt.Errorf("exchange file: %w", err)
 	}
-	return NewExchange(c)
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("exchange file: more than one document: one file is one exchange")
+	}
+	return NewExchangeWith(c, s)
 }
 
-// NewExchange checks c and lists all that is wrong.
-func NewExchange(c ExchangeConfig) (*Exchange, error) {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !validExchangeName(c.Name) {
-		bad("name %q: 1 to %d of a-z, 0-9 and -", c.Name, events.MaxExchangeName)
-	}
-	x := &Exchange{
+// NewExchange checks c and lists all that is wrong. It finds no secrets.
+func NewExchange(c ExchangeConfig) (*Exchange, error) { return NewExchangeWith(c, Secrets{}) }
+
+// NewExchangeWith checks c and lists all that is wrong.
+func NewExchangeWith(c ExchangeConfig, s Secrets) (*Exchange, error) {
+	b := exchangeBuilder{c: &c, secrets: s, x: &Exchange{
 		Name: c.Name, at: int32(c.AuctionType), openBids: c.OpenBids, seat: c.Seat,
 		currencies: c.Currencies, clickMacro: c.ClickMacro, mayProfile: c.MayProfile == nil || *c.MayProfile,
 		timeout: time.Duration(c.TimeoutMS) * time.Millisecond, network: time.Duration(c.NetworkMS) * time.Millisecond,
-		hold:        time.Duration(c.HoldSeconds) * time.Second,
+		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, clickEncode: c.ClickEncode,
 		defaultCurs: []money.Currency{money.MustCurrency("USD")},
+	}}
+	if !validExchangeName(c.Name) {
+		b.bad("name %q: 1 to %d of a-z, 0-9 and -", c.Name, events.MaxExchangeName)
 	}
-	switch c.AuctionType {
-	case 0:
-		x.at = 2
-	case 1, 2:
-	default:
-		bad("auction_type %d: 1 (first price) or 2 (second price)", c.AuctionType)
+	b.auction()
+	b.times()
+	b.medias()
+	b.price()
+	b.markup()
+	b.auth()
+	b.people()
+	if len(b.errs) > 0 {
+		return nil, fmt.Errorf("exchange %q: %w", c.Name, errors.Join(b.errs...))
 	}
-	for code, s := range map[uint8]string{events.MediaBanner: c.Settle.Banner, events.MediaVideo: c.Settle.Video, events.MediaNative: c.Settle.Native} {
-		if s == "" {
-			s = string(events.TypeBilling)
-		}
-		settle, ok := events.SettleCode(events.Type(s))
-		if !ok {
-			bad("settle.%s %q: win, billing or impression", events.MediaName(code), s)
-		}
-		x.settle[code] = settle
-	}
-	for name, v := range map[string]int{"timeout_ms": c.TimeoutMS, "network_ms": c.NetworkMS, "hold_seconds": c.HoldSeconds, "open_bids": c.OpenBids} {
-		if v < 0 {
-			bad("%s %d must not be negative", name, v)
-		}
-	}
-	if len(c.Media) == 0 {
-		c.Media = []string{"banner", "video", "native"}
-	}
-	for _, m := range c.Media {
-		code := uint8(slices.Index([]string{"", "banner", "video", "native"}, m))
-		if m == "" || code > events.MediaNative {
-			bad("media %q: banner, video or native", m)
-			continue
-		}
-		x.media[code] = true
-	}
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("exchange %q: %w", c.Name, errors.Join(errs...))
-	}
-	x.defaults()
-	return x, nil
-}
-
-func (x *Exchange) defaults() {
-	if x.timeout == 0 {
-		x.timeout = 100 * time.Millisecond
-	}
-	if x.network == 0 {
-		x.network = 10 * time.Millisecond
-	}
-	if x.hold == 0 {
-		x.hold = 2 * time.Minute
-	}
-	if x.openBids == 0 {
-		x.openBids = 1
-	}
+	return b.x, nil
 }
 
 func validExchangeName(s string) bool {

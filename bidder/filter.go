@@ -20,24 +20,32 @@ type terms struct {
 
 // open checks what holds for every campaign alike.
 func (t *terms) open() NoBidReason {
+	r := ReasonNone
 	switch t.media {
 	case events.MediaBanner:
-		return t.openBanner()
+		r = t.openBanner()
 	case events.MediaVideo:
-		return t.openVideo()
+		r = t.openVideo()
+	case events.MediaNative:
+		r = t.openNative()
 	}
-	if t.imp.Native.Request == "" {
-		return ReasonNativeMalformed
+	if r == ReasonNone && t.undisclosed() {
+		return ReasonDSA
 	}
-	if err := t.c.native.Parse(&t.imp.Native); err != nil {
-		return ReasonNativeMalformed
-	}
-	for i := range t.c.native.Assets {
-		if !t.c.native.Assets[i].ID.Set {
-			return ReasonNativeMalformed // the answer could not say which asset it means
-		}
-	}
-	return ReasonNone
+	return r
+}
+
+// undisclosed tells whether the ad would go without the notice that regs.dsa
+// requires: the publisher cannot render it and this media's ads do not.
+func (t *terms) undisclosed() bool {
+	ask := &t.c.view.Regs.DSA
+	return ask.Present && ask.Required.Or(0) >= 2 && ask.PubRender.Set && ask.PubRender.V == 0 && !t.c.rendersNotice(t.media)
+}
+
+// rendersNotice tells whether our ads of a media lead to 'why this ad': the
+// banner's corner does, and native's privacy link where the imp shows one.
+func (c *bidContext) rendersNotice(media uint8) bool {
+	return media == events.MediaBanner || (media == events.MediaNative && c.native.Privacy)
 }
 
 // filter refuses a candidate for the first rule it would break, or makes it
@@ -51,9 +59,6 @@ func (t *terms) filter(cand candidate) (bid, NoBidReason) {
 	if r := t.advertiser(camp); r != ReasonNone {
 		return o, r
 	}
-	if r := t.deal(camp, &o); r != ReasonNone {
-		return o, r
-	}
 	r := ReasonNoCreative
 	switch t.media {
 	case events.MediaBanner:
@@ -62,6 +67,9 @@ func (t *terms) filter(cand candidate) (bid, NoBidReason) {
 		r = t.video(camp, &o)
 	case events.MediaNative:
 		r = t.nativeAd(camp, &o)
+	}
+	if r == ReasonNone { // a floor can depend on the creative
+		r = t.deal(camp, &o)
 	}
 	return o, r
 }
@@ -91,8 +99,10 @@ func (t *terms) advertiser(camp *campaigns.CompiledCampaign) NoBidReason {
 	return ReasonNone
 }
 
-// domainUnder tells whether domain is parent or under it, in any case.
+// domainUnder tells whether domain is parent or under it, in any case. Block
+// lists name domains also as https://www.shop.example/.
 func domainUnder(domain, parent string) bool {
+	parent = cleanDomain(parent)
 	d := len(domain) - len(parent)
 	if parent == "" || d < 0 || (d > 0 && domain[d-1] != '.') {
 		return false
@@ -100,8 +110,25 @@ func domainUnder(domain, parent string) bool {
 	return strings.EqualFold(domain[d:], parent)
 }
 
+// cleanDomain cuts what is no part of a domain: spaces, scheme, www., path.
+func cleanDomain(s string) string {
+	s = strings.TrimSpace(s)
+	if i := strings.Index(s, "://"); i >= 0 {
+		s = s[i+3:]
+	}
+	if i := strings.IndexByte(s, '/'); i >= 0 {
+		s = s[:i]
+	}
+	if len(s) > 4 && strings.EqualFold(s[:4], "www.") {
+		s = s[4:]
+	}
+	return s
+}
+
 // categoryUnder tells whether an IAB category is parent or one of its
-// children: IAB7-39 is under IAB7.
+// children: IAB7-39 is under IAB7. Our categories are of taxonomy 1. Codes of
+// another one (cattax) never look like them, so that a list of those blocks
+// nothing that can be named, and allows nothing.
 func categoryUnder(cat, parent string) bool {
 	if parent == "" || len(cat) < len(parent) || !strings.EqualFold(cat[:len(parent)], parent) {
 		return false
@@ -137,45 +164,13 @@ func languageIn(lang string, lists ...[]string) bool {
 	return false
 }
 
-// deal decides whether the bid goes out openly or in a deal. In a private
-// auction only a deal may be bid on; else a deal is used where it takes the
-// campaign and asks no more than the bid.
-func (t *terms) deal(camp *campaigns.CompiledCampaign, o *bid) NoBidReason {
-	pmp := &t.imp.PMP
-	private := pmp.Private == openrtb.Yes
-	if !private {
-		return ReasonNone
-	}
-	for i := range pmp.Deals {
-		d := &pmp.Deals[i]
-		if d.ID == "" || (len(d.WSeat) > 0 && seatRefused(d.WSeat, nil, t.c.exchange.seat)) {
-			continue
-		}
-		if len(d.WADomain) > 0 && !domainIn(camp.Shop.Domain, d.WADomain) {
-			continue
-		}
-		if floor, ok := t.inBidCurrency(d.BidFloor, d.BidFloorCur); !ok || o.price < floor {
-			continue
-		}
-		o.deal = d
-		return ReasonNone
-	}
-	return ReasonDealOnly
-}
-
-func domainIn(domain string, list []string) bool {
-	for _, d := range list {
-		if domainUnder(domain, d) {
-			return true
-		}
-	}
-	return false
-}
-
 // attrBlocked tells whether the creative has a blocked attribute.
-func attrBlocked(cr *campaigns.Creative, battr []int32) bool {
+func attrBlocked(cr *campaigns.Creative, battr []int32) bool { return attrBlockedBut(cr, battr, 0) }
+
+// attrBlockedBut leaves one attribute out, which the ad can do without.
+func attrBlockedBut(cr *campaigns.Creative, battr []int32, optional int) bool {
 	for _, a := range cr.Attr {
-		if hasInt(battr, int32(a)) {
+		if a != optional && hasInt(battr, int32(a)) {
 			return true
 		}
 	}

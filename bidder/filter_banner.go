@@ -8,10 +8,15 @@ import (
 	"github.com/grosz/grosz/creatives"
 )
 
-// Banner types (AdCOM list: banner ad types).
+// xhtmlBanner is what our banners are (AdCOM list: banner ad types): HTML
+// without script or frame.
+const xhtmlBanner = 2
+
+// Creative attributes (AdCOM list).
 const (
-	xhtmlBanner  = 2
-	javaScriptAd = 3
+	attrExpandFirst = 3 // expands by itself, at a click, at a rollover
+	attrExpandLast  = 5
+	attrSkippable   = 16
 )
 
 // openBanner checks what holds for every HTML banner of ours (§ 3.2.6).
@@ -20,7 +25,7 @@ func (t *terms) openBanner() NoBidReason {
 	if hasInt(b.BType, xhtmlBanner) {
 		return ReasonBannerType
 	}
-	if len(b.MIMEs) > 0 && !hasFold(b.MIMEs, "text/html") {
+	if len(b.MIMEs) > 0 && !hasFold(b.MIMEs, "text/html") && !hasFold(b.MIMEs, "application/xhtml+xml") && !hasFold(b.MIMEs, "*/*") {
 		return ReasonMIME
 	}
 	if len(b.Formats) == 0 && (b.W <= 0 || b.H <= 0) {
@@ -76,7 +81,7 @@ func (t *terms) bannerSize(camp *campaigns.CompiledCampaign, o *bid, w, h int, l
 		if !cr.Takes(w, h) {
 			continue
 		}
-		if attrBlocked(cr, t.imp.Banner.BAttr) {
+		if attrBlocked(cr, t.imp.Banner.BAttr) || (len(t.imp.Banner.ExpDir) == 0 && expands(cr)) {
 			last = ReasonAttr
 			continue
 		}
@@ -84,6 +89,17 @@ func (t *terms) bannerSize(camp *campaigns.CompiledCampaign, o *bid, w, h int, l
 		return ReasonNone
 	}
 	return last
+}
+
+// expands tells whether a creative says that it grows, for which the imp must
+// name a direction (expdir).
+func expands(cr *campaigns.Creative) bool {
+	for _, a := range cr.Attr {
+		if a >= attrExpandFirst && a <= attrExpandLast {
+			return true
+		}
+	}
+	return false
 }
 
 func hasFold(list []string, want string) bool {

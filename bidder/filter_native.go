@@ -6,6 +6,19 @@ import (
 	"github.com/grosz/grosz/creatives"
 )
 
+// openNative reads the native request.
+func (t *terms) openNative() NoBidReason {
+	if t.imp.Native.Request == "" || t.c.native.Parse(&t.imp.Native) != nil {
+		return ReasonNativeMalformed
+	}
+	for i := range t.c.native.Assets {
+		if !t.c.native.Assets[i].ID.Set {
+			return ReasonNativeMalformed // the answer could not say which asset it means
+		}
+	}
+	return ReasonNone
+}
+
 // nativeAd picks the campaign's first native creative that can answer every
 // required asset: it writes the answer once with links that lead nowhere.
 func (t *terms) nativeAd(camp *campaigns.CompiledCampaign, o *bid) NoBidReason {

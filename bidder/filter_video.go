@@ -57,16 +57,35 @@ func (t *terms) videoFile(cr *campaigns.Creative) NoBidReason {
 		return ReasonSize
 	case v.PodDur > 0 && f.DurationMS > int64(v.PodDur)*1000:
 		return ReasonPod
-	case attrBlocked(cr, v.BAttr):
+	case attrBlockedBut(cr, v.BAttr, attrSkippable):
 		return ReasonAttr
 	}
 	return ReasonNone
 }
 
+// skipAfter is when the file may be skipped in this imp, in ms, 0 for never:
+// not where the player does not let it, attribute 16 is blocked or the file is
+// too short (skipmin); not before skipafter.
+func skipAfter(v *openrtb.Video, f *campaigns.Video) int64 {
+	seconds := videoSeconds(f.DurationMS)
+	switch {
+	case f.SkipAfterMS <= 0, v.Skip == openrtb.No, hasInt(v.BAttr, attrSkippable), v.SkipMin > 0 && seconds <= v.SkipMin:
+		return 0
+	}
+	ms := max(f.SkipAfterMS, int64(v.SkipAfter)*1000)
+	if ms >= f.DurationMS {
+		return 0
+	}
+	return ms
+}
+
+// videoSeconds is a file's length as bid.dur says it.
+func videoSeconds(ms int64) int32 { return int32((ms + 500) / 1000) }
+
 // durationAllowed applies rqddurs, which stands alone where it is given, or
 // the bounds; whole seconds, as a player counts them.
 func durationAllowed(v *openrtb.Video, ms int64) bool {
-	seconds := int32((ms + 500) / 1000)
+	seconds := videoSeconds(ms)
 	if len(v.RqdDurs) > 0 {
 		return hasInt(v.RqdDurs, seconds)
 	}

@@ -36,6 +36,8 @@ type world struct {
 	spool *spool.Spool
 	http  *http.Client
 	in    campaigns.Input
+	// violation is told what the self-check drops; by default the test fails.
+	violation func(rule, request string)
 }
 
 func testShop() *campaigns.Shop {
@@ -89,7 +91,10 @@ func newWorld(t testing.TB, camps ...*campaigns.Campaign) *world {
 		exchanges = append(exchanges, x)
 	}
 	w := &world{t: t, clock: clock.NewManual(noon), spool: s}
-	w.b, err = New(Config{Node: "n1", PublicURL: "http://bid.example", Brokers: []string{"127.0.0.1:1"}, Seed: [32]byte{9}}, Deps{
+	w.violation = func(rule, request string) { t.Errorf("self-check dropped a bid on %s: %s", request, rule) }
+	w.b, err = New(Config{Node: "n1", PublicURL: "http://bid.example", Brokers: []string{"127.0.0.1:1"}, Seed: [32]byte{9},
+		ShedDelay: -1, OnViolation: func(rule, request string) { w.violation(rule, request) },
+	}, Deps{
 		Clock: w.clock, Keys: keys, Spool: s, Exchanges: exchanges, Log: log,
 		Rates: &money.Rates{Base: usd, PerBase: map[money.Currency]money.Rate{pln: 4 * money.RateOne}},
 	})

@@ -69,6 +69,8 @@ func (b *Bidder) noticed(t events.Type) { b.metrics.notices[t].Inc() }
 // WriteMetrics writes everything in Prometheus' text format.
 func (b *Bidder) WriteMetrics(w io.Writer) {
 	b.metrics.set.WritePrometheus(w)
+	b.checks.write(w)
+	b.gate.write(w)
 	s := b.state.Load()
 	if s == nil {
 		return

@@ -28,15 +28,15 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	}
 	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.FeeBPS
 	o.hold = gross(o.price.PerImpression(), back, o.fee)
+	o.ttl = c.exchange.hold
+	if exp := time.Duration(t.imp.Exp) * time.Second; exp > o.ttl {
+		o.ttl = min(exp, events.BillingLifetime)
+	}
 	if c.view.Test {
 		return ReasonNone // bid on, never billed: nothing to hold
 	}
-	ttl := c.exchange.hold
-	if exp := time.Duration(t.imp.Exp) * time.Second; exp > ttl {
-		ttl = min(exp, events.BillingLifetime)
-	}
 	today := b.days.at(camp.Shop.Location, c.nowMS)
-	if !b.book.Reserve(c.state.accounts[o.campaign], o.id, o.hold, today.number, c.nowMS+ttl.Milliseconds()) {
+	if !b.book.Reserve(c.state.accounts[o.campaign], o.id, o.hold, today.number, c.nowMS+o.ttl.Milliseconds()) {
 		return ReasonBudget
 	}
 	return ReasonNone

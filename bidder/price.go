@@ -1,32 +1,51 @@
 package bidder
 
 import (
+	"math"
+
 	"github.com/grosz/grosz/bidder/openrtb"
 	"github.com/grosz/grosz/internal/money"
 )
 
 // floor returns the least price that the bid must reach, in the bid's
-// currency: the deal's where there is one, never the imp's beside it; else
-// the video's for its duration, else the imp's (implementation guide § 7.11).
+// currency: the deal's where there is one, never the imp's beside it, else the
+// imp's; before either the one for the video's duration (implementation guide § 7.11).
 // ok is false when the floor's currency has no rate: no bid rather than a
-// wrong one.
+// wrong one. A video's least price per second (mincpmpersec) is a floor too.
 func (t *terms) floor(o *bid) (money.CPM, bool) {
-	imp := t.imp
+	p, code, byDuration := t.imp.BidFloor, t.imp.BidFloorCur, t.imp.Video.DurFloors
 	if o.deal != nil {
-		return t.inBidCurrency(o.deal.BidFloor, o.deal.BidFloorCur)
+		p, code, byDuration = o.deal.BidFloor, o.deal.BidFloorCur, o.deal.DurFloors
 	}
-	p := imp.BidFloor
-	if o.creative.Video != nil {
-		seconds := int32(o.creative.Video.DurationMS / 1000)
-		for i := range imp.Video.DurFloors {
-			d := &imp.Video.DurFloors[i]
-			if seconds >= d.MinDur && (d.MaxDur == 0 || seconds <= d.MaxDur) {
-				p = d.BidFloor
-				break
-			}
+	seconds := o.seconds()
+	for i := range byDuration {
+		d := &byDuration[i]
+		if seconds > 0 && seconds >= d.MinDur && (d.MaxDur == 0 || seconds <= d.MaxDur) {
+			p = d.BidFloor
+			break
 		}
 	}
-	return t.inBidCurrency(p, imp.BidFloorCur)
+	floor, ok := t.inBidCurrency(p, code)
+	if !ok || seconds == 0 {
+		return floor, ok
+	}
+	perSecond := t.imp.Video.MinCPMPerSec
+	if o.deal != nil {
+		perSecond = o.deal.MinCPMPerSec
+	}
+	least, ok := t.inBidCurrency(perSecond, code)
+	if least > math.MaxInt64/money.CPM(seconds) {
+		return math.MaxInt64, ok
+	}
+	return max(floor, least*money.CPM(seconds)), ok
+}
+
+// seconds is the length of the bid's video, 0 where it has none.
+func (o *bid) seconds() int32 {
+	if o.creative == nil || o.creative.Video == nil {
+		return 0
+	}
+	return videoSeconds(o.creative.Video.DurationMS)
 }
 
 func (t *terms) inBidCurrency(p openrtb.Price, code string) (money.CPM, bool) {
@@ -53,12 +72,6 @@ func (t *terms) price(o *bid) NoBidReason {
 	}
 	if o.price < floor {
 		return ReasonFloor
-	}
-	if v := &t.imp.Video; o.creative.Video != nil && v.MinCPMPerSec.Micro > 0 && o.deal == nil {
-		perSecond, ok := t.inBidCurrency(v.MinCPMPerSec, t.imp.BidFloorCur)
-		if !ok || int64(o.price) < int64(perSecond)*(o.creative.Video.DurationMS/1000) {
-			return ReasonFloor
-		}
 	}
 	if o.deal != nil && o.deal.At.Or(0) == 3 && floor > 0 {
 		o.price = floor

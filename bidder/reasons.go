@@ -30,13 +30,11 @@ const (
 	ReasonProtocol
 	ReasonLinearity
 	ReasonBitrate
-	ReasonSkip
 	ReasonPod
 	ReasonDelivery
 	ReasonAttr
 	ReasonAdvertiser
 	ReasonCategory
-	ReasonApp
 	ReasonLanguage
 	ReasonNativeMalformed
 	ReasonNativeAsset
@@ -48,14 +46,15 @@ const (
 	ReasonBudget
 	ReasonOutranked
 	ReasonMultiplier
+	ReasonSelfCheck
 	numReasons
 )
 
 var reasonNames = [numReasons]string{
 	"none", "malformed", "no_time", "overload", "not_ready", "no_imp", "seat", "currency", "dooh", "block_list_cut", "media_not_taken",
 	"no_campaign", "flight", "no_creative", "size", "banner_type", "mime", "duration", "protocol", "linearity", "bitrate",
-	"skip", "pod", "delivery", "attr", "advertiser_blocked", "category_blocked", "app_blocked", "language",
-	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "outranked", "multiplier",
+	"pod", "delivery", "attr", "advertiser_blocked", "category_blocked", "language",
+	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "outranked", "multiplier", "self_check",
 }
 
 // String is the reason's name in metrics, events and explanations.

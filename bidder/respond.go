@@ -44,33 +44,53 @@ func (b *Bidder) respond(c *bidContext) NoBidReason {
 		w = append(quoted(append(w, `"seat":`...), c.exchange.seat), ',')
 	}
 	w = append(w, `"bid":[`...)
-	n := 0
+	c.check.begin(c, w, b.checks.checked.Add(1)%fullCheckEvery == 0 || b.cfg.OnViolation != nil)
+	n, refused := 0, ReasonNoCreative
 	for i := range c.bids {
 		mark := len(w)
 		if n > 0 {
 			w = append(w, ',')
 		}
-		var ok bool
-		if w, ok = b.appendBid(w, c, &c.bids[i]); !ok {
-			w = w[:mark]
+		r := ReasonNone
+		if w, r = b.appendChecked(w, c, &c.bids[i]); r != ReasonNone {
+			w, refused = w[:mark], r
 			b.book.Release(c.bids[i].id)
 			continue
 		}
 		c.bids[n] = c.bids[i]
 		n++
 	}
+	clear(c.bids[n:])
 	c.bids = c.bids[:n]
-	c.out = append(w, "]}]}"...)
 	if n == 0 {
-		return ReasonNoCreative
+		c.out = w[:0]
+		return refused
 	}
+	c.out = append(w, "]}]}"...)
 	return ReasonNone
+}
+
+// appendChecked writes one bid and holds what was written against the
+// request.
+func (b *Bidder) appendChecked(w []byte, c *bidContext, o *bid) ([]byte, NoBidReason) {
+	from := len(w)
+	w, adm, ok := b.appendBid(w, c, o)
+	if !ok {
+		return w, ReasonNoCreative
+	}
+	adm.from, adm.to = adm.from-from, adm.to-from
+	if rule := c.check.check(o, w[from:], adm); rule != ruleNone {
+		b.violated(rule, c.view.ID, o)
+		return w, ReasonSelfCheck
+	}
+	return w, ReasonNone
 }
 
 func quoted(dst []byte, s string) []byte { return jsontext.AppendString(dst, s) }
 
-// appendBid writes one bid object; false when its ad could not be rendered.
-func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
+// appendBid writes one bid object and says where in w the text of its adm
+// stands; false when its ad could not be rendered.
+func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span, ok bool) {
 	camp := c.state.Snapshot.Campaigns[o.campaign]
 	imp := &c.view.Imps[o.imp]
 	urls := &b.urls.plain
@@ -84,7 +104,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 		Rate: o.rate, Hold: o.hold, FeeBPS: uint32(o.fee), User: o.user,
 	})
 	if !b.render(c, o, camp, urls) {
-		return w, false
+		return w, adm, false
 	}
 	w = append(w, `{"id":"`...)
 	w = hex.AppendEncode(w, o.id[:])
@@ -96,7 +116,9 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 	w = appendNotice(w, `,"burl":"`, b.urls.plain.bill, c.token, priceMacro)
 	w = appendNotice(w, `,"lurl":"`, b.urls.plain.loss, c.token, lossMacros)
 	w = append(w, `,"adm":`...)
+	adm.from = len(w) + 1
 	w = quoted(w, view(c.adm))
+	adm.to = len(w) - 1
 	w = append(w, `,"adomain":[`...)
 	w = quoted(w, camp.Shop.Domain)
 	w = append(w, `],"cid":"`...)
@@ -105,7 +127,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 	w = append(w, c.ads.crid...)
 	w = append(w, '"')
 	w = appendCategories(w, camp.Shop.Categories)
-	w = appendAttrs(w, o.creative.Attr)
+	w = c.appendAttrs(w, o)
 	if iurl, ok := c.sampleImage(camp, o, imp.Secure == openrtb.Yes); ok {
 		w = append(w, `,"iurl":`...)
 		w = quoted(w, iurl)
@@ -116,7 +138,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 		w = appendInt(w, `,"h":`, int64(o.h))
 	}
 	if o.creative.Video != nil {
-		w = appendInt(w, `,"dur":`, (o.creative.Video.DurationMS+500)/1000)
+		w = appendInt(w, `,"dur":`, int64(o.seconds()))
 	}
 	if len(camp.Shop.Language) == 2 {
 		w = append(append(append(w, `,"language":"`...), camp.Shop.Language...), '"')
@@ -125,11 +147,11 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 		w = append(w, `,"dealid":`...)
 		w = quoted(w, o.deal.ID)
 	}
-	w = appendInt(w, `,"exp":`, int64(c.exchange.hold.Seconds()))
+	w = appendInt(w, `,"exp":`, int64(o.ttl.Seconds()))
 	if c.view.Regs.DSA.Present {
-		w = b.appendDSA(w, &c.view.Regs.DSA, camp.Shop.Name, o.user != 0)
+		w = b.appendDSA(w, c, o, camp.Shop.Name)
 	}
-	return append(w, '}'), true
+	return append(w, '}'), adm, true
 }
 
 func appendNotice(w []byte, key, url string, token []byte, macros string) []byte {
@@ -155,25 +177,34 @@ func appendCategories(w []byte, cats []string) []byte {
 	return append(w, ']')
 }
 
-func appendAttrs(w []byte, attrs []int) []byte {
-	if len(attrs) == 0 {
-		return w
-	}
-	w = append(w, `,"attr":[`...)
-	for i, a := range attrs {
-		if i > 0 {
-			w = append(w, ',')
+// appendAttrs writes the creative's attributes. Skippable (16) is said of a
+// video that was written so, and of no other.
+func (c *bidContext) appendAttrs(w []byte, o *bid) []byte {
+	skippable := o.creative.Video != nil && skipAfter(&c.view.Imps[o.imp].Video, o.creative.Video) > 0 && o.vast >= creatives.VAST30
+	key := `,"attr":[`
+	for _, a := range o.creative.Attr {
+		if a == attrSkippable && o.creative.Video != nil {
+			continue
 		}
-		w = strconv.AppendInt(w, int64(a), 10)
+		w = appendInt(w, key, int64(a))
+		key = ","
 	}
-	return append(w, ']')
+	if skippable {
+		w = appendInt(w, key, attrSkippable)
+		key = ","
+	}
+	if key == "," {
+		w = append(w, ']')
+	}
+	return w
 }
 
 // appendDSA answers regs.ext.dsa: on whose behalf the ad is, who paid, and,
 // where the publisher may have it, by what the ad was chosen: profiling (1) or
-// basic advertising (2). adrender 1: we render the notice ourselves ('why
-// this ad').
-func (b *Bidder) appendDSA(w []byte, ask *openrtb.DSA, shop string, known bool) []byte {
+// basic advertising (2). adrender 1 where our ad leads to 'why this ad' and
+// the publisher (pubrender 2) does not show the notice itself.
+func (b *Bidder) appendDSA(w []byte, c *bidContext, o *bid, shop string) []byte {
+	ask := &c.view.Regs.DSA
 	w = append(w, `,"ext":{"dsa":{"behalf":`...)
 	w = quoted(w, shop)
 	w = append(w, `,"paid":`...)
@@ -181,13 +212,16 @@ func (b *Bidder) appendDSA(w []byte, ask *openrtb.DSA, shop string, known bool) 
 	if ask.DataToPub.Or(0) > 0 {
 		w = append(w, `,"transparency":[{"domain":`...)
 		w = quoted(w, b.host)
-		if known {
+		if o.user != 0 {
 			w = append(w, `,"dsaparams":[1,2]}]`...)
 		} else {
 			w = append(w, `,"dsaparams":[2]}]`...)
 		}
 	}
-	return append(w, `,"adrender":1}}`...)
+	if ask.PubRender.Or(0) != 2 && c.rendersNotice(o.media) {
+		return append(w, `,"adrender":1}}`...)
+	}
+	return append(w, `,"adrender":0}}`...)
 }
 
 // sampleImage is bid.iurl: a picture of the ad's content for review.
@@ -271,21 +305,21 @@ func (c *bidContext) renderVideo(o *bid, camp *campaigns.CompiledCampaign) bool 
 	a.serving = hex.AppendEncode(a.serving[:0], o.id[:])
 	a.assetID = strconv.AppendUint(a.assetID[:0], uint64(o.creative.ID), 10)
 	c.chooseProducts(o, creatives.MaxProducts)
-	file := o.creative.Video
-	if v.Skip == openrtb.No && file.SkipAfterMS > 0 {
-		plain := *file // the player may not skip: the ad does not offer it
-		plain.SkipAfterMS = 0
-		file = &plain
-	}
+	a.file = *o.creative.Video
+	a.file.SkipAfterMS = skipAfter(v, o.creative.Video)
 	a.vast = creatives.VAST{
 		Version: o.vast, AdID: a.assetID, ServingID: a.serving, CreativeID: a.assetID,
-		Links: &a.links, Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Video: file,
+		Links: &a.links, Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Video: &a.file,
 	}
 	if len(a.choices) > 0 {
 		a.vast.Product = a.choices[0].Product
 	}
+	const companionHTML = 2 // AdCOM list: companion types
 	for i := range v.Companions {
 		k := &v.Companions[i]
+		if len(v.CompanionType) > 0 && !hasInt(v.CompanionType, companionHTML) {
+			break
+		}
 		w, h := int(k.W), int(k.H)
 		if w == 0 && len(k.Formats) > 0 {
 			w, h = int(k.Formats[0].W), int(k.Formats[0].H)

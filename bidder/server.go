@@ -1,15 +1,10 @@
 package bidder
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -28,12 +23,12 @@ func (b *Bidder) Server() *fasthttp.Server {
 		NoDefaultDate:                 true,
 		NoDefaultContentType:          true,
 		DisableHeaderNamesNormalizing: false,
-		ReadTimeout:                   30 * time.Second,
+		ReadTimeout:                   10 * time.Second, // a whole request, however slowly it drips
 		WriteTimeout:                  10 * time.Second,
 		IdleTimeout:                   2 * time.Minute,
 		MaxRequestBodySize:            b.cfg.MaxBody,
 		ReadBufferSize:                16 << 10,
-		Concurrency:                   64 << 10,
+		Concurrency:                   16 << 10, // connections; an idle one keeps about 20 KB
 		CloseOnShutdown:               true,
 		ErrorHandler:                  badRequest,
 		Logger:                        quietLogger{},
@@ -146,7 +141,7 @@ func (b *Bidder) assetHandler() fasthttp.RequestHandler {
 // bidRequest answers one bid request: 200 with bids, 204 without, 400 for
 // what is no bid request.
 func (b *Bidder) bidRequest(ctx *fasthttp.RequestCtx, name []byte) {
-	start := time.Now()
+	start := b.now()
 	state := b.state.Load()
 	x := state.Exchanges[string(name)]
 	switch {
@@ -159,8 +154,15 @@ func (b *Bidder) bidRequest(ctx *fasthttp.RequestCtx, name []byte) {
 		return
 	}
 	x.counters.requests.Add(1)
+	if !b.gate.enter(start) {
+		x.counters.noBids.Add(1)
+		x.counters.reasons[ReasonOverload].Add(1)
+		noBid(ctx, ReasonOverload)
+		return
+	}
+	defer b.gate.leave()
 	c := b.contexts.Get().(*bidContext)
-	c.state, c.exchange, c.start, c.nowMS = state, x, start, b.clock.NowMS()
+	c.state, c.exchange, c.start, c.now, c.nowMS = state, x, start, b.now, b.clock.NowMS()
 	r := b.answer(ctx, c)
 	if r == ReasonNone {
 		x.counters.bids.Add(1)
@@ -173,6 +175,14 @@ func (b *Bidder) bidRequest(ctx *fasthttp.RequestCtx, name []byte) {
 	b.metrics.latency.UpdateDuration(start)
 }
 
+// noBid answers 204 with an empty body, which every exchange understands.
+func noBid(ctx *fasthttp.RequestCtx, r NoBidReason) {
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	if len(ctx.Request.Header.Peek("X-Grosz-Debug")) > 0 {
+		ctx.Response.Header.Set("X-Grosz-Nobid", r.String())
+	}
+}
+
 func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 	body, err := b.body(ctx, c)
 	if err == nil {
@@ -182,24 +192,29 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 		err = errNoID
 	}
 	if err != nil {
-		ctx.Error("not an OpenRTB bid request: "+err.Error(), fasthttp.StatusBadRequest)
+		ctx.Error("not an OpenRTB bid request: "+err.Error(), statusOf(err))
+		if errors.Is(err, errEncoding) {
+			ctx.Response.Header.Set("Accept-Encoding", "gzip")
+		}
 		return ReasonMalformed
 	}
 	if !b.bidding() {
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		noBid(ctx, ReasonNotReady)
 		return ReasonNotReady
 	}
-	r := b.bid(c)
-	if r != ReasonNone {
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
-		if len(ctx.Request.Header.Peek("X-Grosz-Debug")) > 0 {
-			ctx.Response.Header.Set("X-Grosz-Nobid", r.String())
-		}
+	if r := b.bid(c); r != ReasonNone {
+		noBid(ctx, r)
 		return r
 	}
 	h := &ctx.Response.Header
 	h.SetContentType("application/json")
 	h.Set("X-Openrtb-Version", "2.6")
+	if len(c.out) >= gzipFrom && c.exchange.gzipAnswer(acceptsGzip(ctx.Request.Header.Peek("Accept-Encoding"))) {
+		h.SetContentEncoding("gzip")
+		c.packed = deflated(c.packed[:0], c.out)
+		ctx.SetBody(c.packed)
+		return ReasonNone
+	}
 	ctx.SetBody(c.out)
 	return ReasonNone
 }
@@ -207,36 +222,15 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 // errNoID: § 3.2.1 requires an id, and the response must repeat it.
 var errNoID = errors.New("id is missing")
 
-var errInflated = errors.New("inflated body is too large")
-
-var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
-
-// body returns the request's body, inflated if it came by gzip, within the
-// bound on its size.
-func (b *Bidder) body(ctx *fasthttp.RequestCtx, c *bidContext) ([]byte, error) {
-	raw := ctx.PostBody()
-	enc := ctx.Request.Header.ContentEncoding()
-	if len(enc) == 0 || string(enc) == "identity" {
-		return raw, nil
-	}
-	if string(enc) != "gzip" {
-		return nil, fmt.Errorf("content encoding %q is not taken, gzip is", enc)
-	}
-	z := gzipReaders.Get().(*gzip.Reader)
-	defer gzipReaders.Put(z)
-	if err := z.Reset(bytes.NewReader(raw)); err != nil {
-		return nil, fmt.Errorf("gzip: %w", err)
-	}
-	buf := bytes.NewBuffer(c.inflated[:0])
-	n, err := io.Copy(buf, io.LimitReader(z, int64(b.cfg.MaxBody)+1))
-	c.inflated = buf.Bytes()
+// statusOf is the status for what could not be read.
+func statusOf(err error) int {
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("gzip: %w", err)
-	case n > int64(b.cfg.MaxBody):
-		return nil, errInflated
+	case errors.Is(err, errInflated):
+		return fasthttp.StatusRequestEntityTooLarge
+	case errors.Is(err, errEncoding):
+		return fasthttp.StatusUnsupportedMediaType
 	}
-	return c.inflated, nil
+	return fasthttp.StatusBadRequest
 }
 
 // isTLS tells whether the client came by https, also through a balancer that

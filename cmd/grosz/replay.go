@@ -11,6 +11,7 @@ import (
 
 type replayConfig struct {
 	URL         string        `config:"url" help:"the bidder's endpoint" default:"http://127.0.0.1:8080/openrtb2/demo"`
+	Diff        string        `config:"diff" help:"send everything to this endpoint as well, and print what it answers differently from --url"`
 	Rate        float64       `config:"rate" help:"requests per second; 0 is as fast as answers come" default:"0"`
 	Concurrency int           `config:"concurrency" help:"requests under way at once" default:"8"`
 	Limit       int           `config:"limit" help:"end after so many requests; 0 is all" default:"0"`
@@ -21,7 +22,8 @@ type replayConfig struct {
 }
 
 // runReplay sends the files' requests and checks every answer. It fails when
-// an answer was invalid, a 5xx, or did not come.
+// an answer was invalid, a 5xx, or did not come; with --diff, when another
+// version answers anything differently.
 func runReplay(ctx context.Context, e env, args []string) error {
 	var c replayConfig
 	files, err := config.Load("replay", args, e.environ, &c, e.out)
@@ -31,10 +33,15 @@ func runReplay(ctx context.Context, e env, args []string) error {
 	if len(files) == 0 {
 		return errors.New("grosz replay FILE.jsonl[.gz] … --url URL: no file given")
 	}
-	report, err := replay.Run(ctx, replay.Config{
+	cfg := replay.Config{
 		Files: files, URL: c.URL, Rate: c.Rate, Concurrency: c.Concurrency, Limit: c.Limit, Loops: c.Loops,
 		Timeout: c.Timeout, Gzip: c.Gzip, Show: c.Show,
-	}, e.out)
+	}
+	if c.Diff != "" {
+		report, err := replay.Diff(ctx, cfg, c.Diff, e.out)
+		return errors.Join(err, report.Err())
+	}
+	report, err := replay.Run(ctx, cfg, e.out)
 	if err != nil {
 		return err
 	}
