@@ -201,8 +201,12 @@ func (b *Bidder) bidding() bool {
 // Drain makes /readyz say no, so that a load balancer sends nobody new.
 func (b *Bidder) Drain() { b.draining.Store(true) }
 
-// RunBidLog ships bids to Kafka until ctx ends.
-func (b *Bidder) RunBidLog(ctx context.Context, w *kafka.Writer) { b.bidLog.Run(ctx, w) }
+// RunBidLog ships bids to Kafka until ctx ends, and records how many could not
+// be.
+func (b *Bidder) RunBidLog(ctx context.Context, w *kafka.Writer) {
+	b.bidLog.Run(ctx, w)
+	b.recordDrops()
+}
 
 // Book is the node's budget book, for the live summary and tests.
 func (b *Bidder) Book() *pacing.Book { return b.book }

@@ -2,6 +2,7 @@ package bidder
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,15 @@ func (c *checkpoint) folded(m kafka.Message) error {
 	return c.save()
 }
 
+// follow folds until ctx ends and saves what was reached.
+func (c *checkpoint) follow(ctx context.Context, f *kafka.Follower) error {
+	err := f.Run(ctx)
+	if errors.Is(err, kafka.ErrPastEnd) {
+		return fmt.Errorf("%w; the checkpoint %s is of another Kafka log: if that log is gone for good, remove the file, and budgets count from the new log only", err, c.path)
+	}
+	return errors.Join(err, c.save())
+}
+
 // save writes the checkpoint in place of the one before, durably.
 func (c *checkpoint) save() error {
 	c.last = time.Now()
@@ -58,12 +68,21 @@ func (c *checkpoint) save() error {
 	w := bufio.NewWriterSize(f, 1<<20)
 	err = errors.Join(c.write(w, c.next), w.Flush(), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), c.path)
+		err = errors.Join(os.Rename(f.Name(), c.path), syncDir(filepath.Dir(c.path)))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write checkpoint %s: %w", c.path, err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// syncDir makes a rename in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // restore reads a checkpoint with read. None, or a damaged one, is no error:

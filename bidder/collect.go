@@ -211,6 +211,11 @@ func checkShopEvent(in *shopEventIn, shop *campaigns.Shop, now int64) *itemError
 	if len(in.Items) > maxItems {
 		return bad("items", "more than %d", maxItems)
 	}
+	for i := range in.Items {
+		if len(in.Items[i].Product) > maxEventText {
+			return bad(fmt.Sprintf("items[%d].product", i), "longer than %d bytes", maxEventText)
+		}
+	}
 	needs := func(field, v string) *itemError {
 		if v == "" {
 			return bad(field, "an event of type %s needs it", in.Type)

@@ -52,8 +52,7 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 		b.skipBad(m, events.TopicShopEvents, err)
 		return c.folded(m)
 	}
-	err := b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) }).Run(ctx)
-	return errors.Join(err, c.save())
+	return c.follow(ctx, b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) }))
 }
 
 // followEvents keeps the budget book and the frequency counts.
@@ -71,8 +70,7 @@ func (b *Bidder) followEvents(ctx context.Context) error {
 		}))
 		return c.folded(m)
 	}
-	err := b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }).Run(ctx)
-	return errors.Join(err, c.save())
+	return c.follow(ctx, b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }))
 }
 
 // waitReady waits until a part has caught up; false when ctx ended first.
