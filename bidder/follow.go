@@ -188,6 +188,9 @@ func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
 }
 
+// maxCapDays is the longest window of a frequency cap, and a day.
+const maxCapDays = 91
+
 // housekeeping lets expired holds, profiles and counts go, and records drops.
 func (b *Bidder) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -205,7 +208,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()
 		if n%20 == 0 {
-			b.frequency.Expire(n/20, now-31*24*60*60*1000)
+			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000)
 		}
 		if n%200 == 0 {
 			b.recordDrops()

@@ -142,7 +142,16 @@ func listenBoth(c *bidderConfig) (net.Listener, error) {
 	}
 	host := "127.0.0.1"
 	if u, err := url.Parse(c.Public); err == nil {
-		host = u.Hostname()
+		host = u.Host
+	}
+	return bothSchemes(l, host)
+}
+
+// bothSchemes lets a listener answer https as well, for a host with or
+// without a port.
+func bothSchemes(l net.Listener, host string) (net.Listener, error) {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
 	}
 	cert, err := tlsmux.SelfSigned(time.Now(), host, "localhost")
 	if err != nil {

@@ -112,6 +112,9 @@ func serveHTTP(flag, addr string, h http.Handler) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	if l, err = bothSchemes(l, addr); err != nil { // ads on https pages show its pictures
+		return nil, err
+	}
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = srv.Serve(l) }() // ends by Shutdown

@@ -138,6 +138,8 @@ func (s *summary) print(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 		return
+	case err != nil && time.Since(s.started) < 15*time.Second:
+		fmt.Fprintln(&buf, "results appear in a moment: the tables are being made")
 	case err != nil:
 		fmt.Fprintf(&buf, "results are not to be had yet: %v\n", firstLine(err))
 	case len(rows) == 0:
