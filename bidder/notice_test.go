@@ -11,32 +11,41 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/money"
 )
 
-// spooled drains the spool and returns the events of the money topic.
-func (w *world) spooled() []events.Event {
+// drain takes everything out of the spool and hands each message of a topic
+// to fn.
+func (w *world) drain(topic uint8, fn func(msg []byte) error) {
 	w.t.Helper()
-	var out []events.Event
-	var dec events.Decoder
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if w.spool.Drained() {
-		return nil
+		return
 	}
 	require.NoError(w.t, w.spool.Ship(ctx, func(_ context.Context, recs []spool.Record) error {
 		for _, r := range recs {
-			if r.Topic != 0 {
+			if r.Topic != topic {
 				continue
 			}
-			if err := dec.Events(r.Value, func(_ int, e *events.Event) error { out = append(out, *e); return nil }); err != nil {
+			if err := fn(r.Value); err != nil {
 				return err
 			}
 		}
 		cancel()
 		return nil
 	}))
+}
+
+// spooled drains the spool and returns the events of the money topic.
+func (w *world) spooled() (out []events.Event) {
+	w.t.Helper()
+	var dec events.Decoder
+	w.drain(kafka.SpoolEvents, func(msg []byte) error {
+		return dec.Events(msg, func(_ int, e *events.Event) error { out = append(out, *e); return nil })
+	})
 	return out
 }
 
