@@ -100,6 +100,7 @@ type Bidder struct {
 	days       dayCache
 	refusals   refusalCounts
 	rejections limiter
+	repeats    repeatSet
 	metrics    *metricSet
 	urls       struct{ plain, secure urlSet }
 	host       string // of PublicURL

@@ -178,7 +178,7 @@ func (b *Bidder) shopEventID(shop uint32, in *shopEventIn) events.ID {
 // shop; anything else is as if there were none.
 func (b *Bidder) clickBid(shop uint32, text string, now int64) events.ID {
 	var tok events.Token
-	if text == "" || b.keys.Verify(&tok, []byte(text), now, events.ClickLifetime) != nil || tok.ShopID != shop {
+	if text == "" || b.keys.Verify(&tok, []byte(text), now, events.ForClick) != nil || tok.ShopID != shop {
 		return events.ID{}
 	}
 	return tok.BidID

@@ -136,7 +136,7 @@ func TestTheSameOrderAndEventHaveTheSameIDs(t *testing.T) {
 func TestAClickIDTiesTheVisitToTheBid(t *testing.T) {
 	w := shopWorld(t, openCampaign(1))
 	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
-	w.send(7, shopKey, `{"events":[{"type":"visit","user":{"id":"u"},"click_id":"`+token(t, bid.BURL)+`"},
+	w.send(7, shopKey, `{"events":[{"type":"visit","user":{"id":"u"},"click_id":"`+token(t, clickOf(t, bid.AdM))+`"},
 	  {"type":"visit","user":{"id":"u"},"click_id":"forged"}]}`)
 	got := w.shopSpooled()
 	require.Equal(t, bid.ID, got[0].ClickBid.String())

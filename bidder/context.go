@@ -36,12 +36,13 @@ type bidContext struct {
 	bids       []bid
 	ads        ad // scratch for rendering
 
-	out      []byte // the response
-	adm      []byte // one ad's markup, before it is escaped into out
-	token    []byte
-	urls     []byte
-	inflated []byte // a gzip body, unpacked
-	event    events.Event
+	out                  []byte // the response
+	adm                  []byte // one ad's markup, before it is escaped into out
+	token                []byte // of the notices
+	impToken, clickToken []byte
+	urls                 []byte
+	inflated             []byte // a gzip body, unpacked
+	event                events.Event
 }
 
 // candidate is a campaign that matches an imp, with its price.

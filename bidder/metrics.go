@@ -16,6 +16,8 @@ type metricSet struct {
 	shopEvents      *vm.Counter
 	shopEventErrors *vm.Counter
 	clicksLost      *vm.Counter
+	repeated        *vm.Counter
+	checkpointFails *vm.Counter
 	latency         *vm.Histogram
 	rejections      map[string]*vm.Counter
 	notices         map[events.Type]*vm.Counter
@@ -28,6 +30,8 @@ func newMetrics(b *Bidder) *metricSet {
 		shopEvents:      s.NewCounter(`grosz_shop_events_total`),
 		shopEventErrors: s.NewCounter(`grosz_shop_event_errors_total`),
 		clicksLost:      s.NewCounter(`grosz_clicks_lost_total`),
+		repeated:        s.NewCounter(`grosz_notices_repeated_total`),
+		checkpointFails: s.NewCounter(`grosz_checkpoint_failures_total`),
 		latency:         s.NewHistogram(`grosz_bid_request_seconds`),
 		rejections:      make(map[string]*vm.Counter),
 		notices:         make(map[events.Type]*vm.Counter),

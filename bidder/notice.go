@@ -43,7 +43,11 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 	var tok events.Token
 	now := b.clock.NowMS()
 	args := ctx.QueryArgs()
-	if err := b.keys.Verify(&tok, args.Peek("t"), now, events.BillingLifetime); err != nil {
+	purpose := events.ForNotice
+	if typ == events.TypeImpression {
+		purpose = events.ForImpression
+	}
+	if err := b.keys.Verify(&tok, args.Peek("t"), now, purpose); err != nil {
 		b.reject(typ, &tok, err, args.Peek("t"), now)
 		answerNotice(ctx, typ)
 		return
@@ -54,10 +58,16 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 		e.LossReason = max(min(args.GetUintOrZero("r"), 1<<15), 0)
 		e.MinToWin, _ = parsePrice(args.Peek("m"))
 	}
+	if b.repeated(&e, &tok) {
+		b.metrics.repeated.Inc()
+		answerNotice(ctx, typ)
+		return
+	}
 	if err := b.settle(&e, &tok); err != nil {
 		unavailable(ctx)
 		return
 	}
+	b.repeats.add(e.EventID)
 	b.noticed(typ)
 	answerNotice(ctx, typ)
 }
@@ -91,7 +101,15 @@ func (b *Bidder) readPrice(e *events.Event, tok *events.Token, raw []byte) {
 		return
 	}
 	p, status := parsePrice(raw)
+	if status == events.PriceOK && p == 0 {
+		status = events.PriceUnreadable // nothing is sold for nothing: never settled as 0
+	}
 	e.PriceStatus = status
+	if status == events.PriceAudit {
+		// A test of the exchange is an event of its own: the real one, with
+		// the same type, may still come.
+		e.EventID = events.EventID(tok.BidID, e.Type+"_audit", 0)
+	}
 	if status != events.PriceOK {
 		e.Raw = clip(string(raw), 64)
 		return
@@ -136,8 +154,18 @@ func parsePrice(raw []byte) (money.CPM, string) {
 	return money.CPM(n), events.PriceOK
 }
 
-// reject records a notice that could not be verified. Of forged ones, which
-// anyone can send in any number, some are recorded and all are counted.
+// repeated tells whether the event is in the log already: by the book for what
+// settles, else by the latest that this node took. Nothing is written twice,
+// so that a URL called in a loop fills no disk.
+func (b *Bidder) repeated(e *events.Event, tok *events.Token) bool {
+	if b.repeats.has(e.EventID) {
+		return true
+	}
+	return events.SettleType(tok.SettleOn) == e.Type && e.PriceStatus != events.PriceAudit && b.book.Settled(tok.BidID, tok.BidMS)
+}
+
+// reject records a notice that could not be verified. Of these, which anyone
+// can send in any number, some are recorded and all are counted.
 func (b *Bidder) reject(typ events.Type, tok *events.Token, err error, text []byte, now int64) {
 	reason := events.RejectMalformed
 	switch {
@@ -147,15 +175,12 @@ func (b *Bidder) reject(typ events.Type, tok *events.Token, err error, text []by
 		reason = events.RejectForged
 	}
 	b.metrics.rejected(reason)
-	if reason != events.RejectExpired && !b.rejections.allow(now) {
+	if !b.rejections.allow(now) {
 		return
 	}
 	e := b.eventOf(tok, events.TypeRejection, now)
 	e.Reason, e.Raw = reason+"_"+string(typ), clip(string(text), 64)
 	e.EventID = events.NamedID(tok.ShopID, "rejection", string(typ)+string(text))
-	if e.BidMS == 0 {
-		e.BidMS = now
-	}
 	if err := b.appendEvent(&e); err != nil {
 		b.log.Debug("rejection not recorded", "err", err)
 	}

@@ -77,12 +77,16 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) ([]byte, bool) {
 	if imp.Secure == openrtb.Yes {
 		urls = &b.urls.secure
 	}
-	c.token = b.keys.Append(c.token[:0], &events.Token{
+	tok := events.Token{
 		BidID: o.id, BidMS: c.nowMS, Media: o.media, SettleOn: c.exchange.settle[o.media], Test: c.view.Test,
 		ImpIndex: uint8(o.imp), ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
 		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
 		Rate: o.rate, Hold: o.hold, FeeBPS: uint32(o.fee), User: o.user,
-	})
+	}
+	c.token = b.keys.Append(c.token[:0], &tok)
+	shown, clicked := tok.As(events.ForImpression), tok.As(events.ForClick)
+	c.impToken = b.keys.Append(c.impToken[:0], &shown)
+	c.clickToken = b.keys.Append(c.clickToken[:0], &clicked)
 	if !b.render(c, o, camp, urls) {
 		return w, false
 	}
@@ -239,20 +243,18 @@ func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign,
 func (c *bidContext) links(urls *urlSet, secure bool) {
 	l := &c.ads.links
 	u := c.urls[:0]
-	cut := func(parts ...string) []byte {
-		start := len(u)
-		u = append(append(u, parts[0]...), c.token...)
-		for _, p := range parts[1:] {
-			u = append(u, p...)
-		}
-		return u[start:len(u):len(u)]
-	}
 	need := 4 * (len(urls.impression) + len(c.token) + len(priceMacro) + 8)
 	if cap(u) < need {
 		u = make([]byte, 0, 2*need)
 	}
+	join := func(base string, token []byte, macro string) []byte {
+		start := len(u)
+		u = append(append(append(u, base...), token...), macro...)
+		return u[start:len(u):len(u)]
+	}
 	*l = creatives.Links{
-		ImpURL: cut(urls.impression, priceMacro), ClickURL: cut(urls.click), WhyURL: cut(urls.why),
+		ImpURL:   join(urls.impression, c.impToken, priceMacro),
+		ClickURL: join(urls.click, c.clickToken, ""), WhyURL: join(urls.why, c.clickToken, ""),
 		ClickMacro: c.exchange.clickMacro, AssetBase: urls.assets, Secure: secure,
 	}
 	c.urls = u
