@@ -27,10 +27,15 @@ type checkpoint struct {
 	next  map[int]int64
 	write func(w io.Writer, offsets map[int]int64) error
 	last  time.Time
+	// failed is told of a checkpoint that could not be written.
+	failed func(error)
 }
 
 func (b *Bidder) newCheckpoint(name string, write func(io.Writer, map[int]int64) error) *checkpoint {
-	c := &checkpoint{next: make(map[int]int64), write: write, last: time.Now()}
+	c := &checkpoint{next: make(map[int]int64), write: write, last: time.Now(), failed: func(err error) {
+		b.metrics.checkpointFails.Inc()
+		b.log.Error("checkpoint not written, will be tried again", "err", err)
+	}}
 	if b.cfg.StateDir != "" {
 		c.path = filepath.Join(b.cfg.StateDir, name)
 	}
@@ -43,7 +48,10 @@ func (c *checkpoint) folded(m kafka.Message) error {
 	if time.Since(c.last) < checkpointEvery {
 		return nil
 	}
-	return c.save()
+	if err := c.save(); err != nil { // a full disk: the log is still there
+		c.failed(err)
+	}
+	return nil
 }
 
 // follow folds until ctx ends and saves what was reached.

@@ -3,7 +3,6 @@ package bidder
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -14,8 +13,6 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
-	"github.com/grosz/grosz/internal/money"
-	"github.com/grosz/grosz/pacing"
 )
 
 // compileEvery gathers changes of campaigns that come close together into one
@@ -61,6 +58,10 @@ func (b *Bidder) followEvents(ctx context.Context) error {
 	if !b.waitReady(ctx, 0) {
 		return nil
 	}
+	if err := b.recallSpool(); err != nil {
+		return err
+	}
+	b.recallHolds()
 	c := b.bookPoint
 	var dec events.Decoder
 	handle := func(m kafka.Message) error {
@@ -104,10 +105,7 @@ func (b *Bidder) fold(e *events.Event) {
 	if !e.Settles || e.Test {
 		return
 	}
-	day := b.days.at(b.location(e.ShopID), e.BidMS).number
-	first := b.book.Fold(pacing.Settlement{
-		BidID: e.BidID, Campaign: e.CampaignID, Amount: money.Add(e.ShopAmount, e.ShopFee), Day: day, BidMS: e.BidMS,
-	})
+	first := b.book.Fold(b.settlementOf(e))
 	if first {
 		b.frequency.Add(e.User, e.CampaignID, e.TimeMS)
 	}
@@ -199,11 +197,15 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			b.recordDrops()
+			b.saveHolds()
 			return
 		case <-tick.C:
 		}
 		now := b.clock.NowMS()
 		b.book.Sweep(now)
+		if n%20 == 0 {
+			b.saveHolds()
+		}
 		b.profilesMu.Lock()
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()
@@ -227,8 +229,9 @@ func (b *Bidder) recordDrops() {
 			Count: d.Count, Reason: "bid_log_full", Node: b.cfg.Node,
 		}
 		rec := spool.Record{Topic: kafka.SpoolBids, Value: e.AppendJSON(nil)}
-		if err := b.spool.Append(rec); err != nil && !errors.Is(err, spool.ErrClosed) {
-			b.log.Error("count of dropped bids not recorded", "campaign", d.CampaignID, "count", d.Count, "err", err)
+		if err := b.spool.Append(rec); err != nil {
+			b.bidLog.ReturnDrop(d)
+			b.log.Error("count of dropped bids not recorded yet", "campaign", d.CampaignID, "count", d.Count, "err", err)
 		}
 	}
 }

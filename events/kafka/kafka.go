@@ -37,12 +37,16 @@ func Topics(partitions int) []TopicSpec {
 	if partitions == 0 {
 		partitions = 4
 	}
-	return []TopicSpec{
+	return append(CampaignTopics(), []TopicSpec{
 		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
 		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},
-		{Name: events.TopicCampaigns, Partitions: 1, Compacted: true},
-	}
+	}...)
+}
+
+// CampaignTopics is the part of Topics that carries campaigns.
+func CampaignTopics() []TopicSpec {
+	return []TopicSpec{{Name: events.TopicCampaigns, Partitions: 1, Compacted: true}}
 }
 
 // SpoolTopics are the topics that a spool's Record.Topic counts into.
