@@ -94,7 +94,13 @@ func createTopics(ctx context.Context, brokers []string, specs []TopicSpec) erro
 		}
 		req.Topics = append(req.Topics, tc)
 	}
-	res, err := client(brokers).CreateTopics(ctx, req)
+	// A transport of its own: the shared one remembers for seconds that a broker
+	// was not there yet.
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	c := client(brokers)
+	c.Transport = transport
+	res, err := c.CreateTopics(ctx, req)
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,8 @@ type Spool struct {
 	cfg Config
 	log *slog.Logger
 	wal *wal.WAL
+	// lock says that the directory is ours; it ends with the process.
+	lock *os.File
 
 	in     chan *waiter
 	closed chan struct{} // closed by Close: no more appends
@@ -123,13 +125,17 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool directory: %w", err)
 	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
 	quiet := hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: slogWriter{log}})
 	w, err := wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithLogger(quiet))
 	if err != nil {
-		return nil, fmt.Errorf("open spool %s: %w", cfg.Dir, err)
+		return nil, errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), lock.Close())
 	}
 	s := &Spool{
-		cfg: cfg, log: log, wal: w,
+		cfg: cfg, log: log, wal: w, lock: lock,
 		in:     make(chan *waiter, cfg.BatchRecords),
 		closed: make(chan struct{}), done: make(chan struct{}), fresh: make(chan struct{}, 1),
 	}
@@ -424,7 +430,7 @@ func (s *Spool) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		<-s.done
-		err = s.wal.Close()
+		err = errors.Join(s.wal.Close(), s.lock.Close())
 	})
 	if err != nil {
 		return fmt.Errorf("close spool: %w", err)

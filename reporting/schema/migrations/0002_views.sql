@@ -247,7 +247,7 @@ CREATE OR REPLACE VIEW grosz.rejections
     shop     UInt32                 COMMENT 'shop, if readable; else 0',
     campaign UInt32                 COMMENT 'campaign, if readable; else 0',
     bid      UUID                   COMMENT 'bid, if readable; else all zeros',
-    reason   LowCardinality(String) COMMENT 'forged, expired, malformed, unknown_shop',
+    reason   LowCardinality(String) COMMENT 'forged, expired or malformed, then _ and the kind of notice, such as forged_billing',
     raw      String                 COMMENT 'the price macro as it came',
     node     LowCardinality(String) COMMENT 'the node that refused it'
 )
