@@ -3,6 +3,9 @@ package bidder
 import (
 	"time"
 
+	"github.com/grosz/grosz/bidder/openrtb"
+	"github.com/grosz/grosz/bidder/privacy"
+	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/segments"
 )
@@ -70,15 +73,42 @@ func (b *Bidder) accept(c *bidContext) NoBidReason {
 	case seatRefused(v.WSeat, v.BSeat, x.seat):
 		return ReasonSeat
 	}
+	switch b.trafficOf(v) {
+	case traffic.Crawler:
+		return ReasonCrawler
+	case traffic.DataCentre:
+		return ReasonDataCentre
+	}
 	c.at = v.At.Or(x.at)
 	if !c.pickCurrency() {
 		return ReasonCurrency
 	}
-	c.legal = x.mayProfile && mayProfile(v)
-	if c.legal {
+	b.decideBasis(c)
+	return ReasonNone
+}
+
+// trafficOf tells a crawler or a data centre by the device's user agent and
+// addresses.
+func (b *Bidder) trafficOf(v *openrtb.Request) traffic.Reason {
+	r := b.traffic.Check(v.Device.UA, v.Device.IP)
+	if r == traffic.None && v.Device.IPv6 != "" {
+		r = b.traffic.Check("", v.Device.IPv6)
+	}
+	return r
+}
+
+// decideBasis reads the privacy signals. Without a basis nobody is looked for.
+func (b *Bidder) decideBasis(c *bidContext) {
+	v, x := &c.view, c.exchange
+	sig := privacy.Signals{
+		COPPA: v.Regs.COPPA, GDPR: v.Regs.GDPR, GPC: v.Regs.GPC, Lmt: v.Device.Lmt, DNT: v.Device.DNT,
+		Consent: v.User.Consent, USPrivacy: v.Regs.USPrivacy, GPP: v.Regs.GPP, GPPSID: v.Regs.GPPSID,
+	}
+	c.basis = privacy.Decide(&sig, &x.privacy, c.nowMS)
+	x.counters.privacy[c.basis.ProfileWhy].Add(1)
+	if c.basis.Profile || c.basis.Identify {
 		c.user = userOf(x.Name, v)
 	}
-	return ReasonNone
 }
 
 func seatRefused(wseat, bseat []string, seat string) bool {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/grosz/grosz/bidder/privacy"
+	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	ekafka "github.com/grosz/grosz/events/kafka"
@@ -59,6 +61,11 @@ type Config struct {
 	Profiles segments.Config
 	// Book bounds the budget book.
 	Book pacing.Config
+	// AdminKeySHA256 is the hash, hex, of the key that may ask for explanations
+	// of every shop; empty means that only shops' own keys may.
+	AdminKeySHA256 string
+	// Samples of live decisions that are kept for replaying.
+	Samples SampleConfig
 	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
 	BidLogBytes int64
 }
@@ -91,7 +98,9 @@ type Deps struct {
 	Spool     *spool.Spool
 	Exchanges []*Exchange
 	Rates     *money.Rates
-	Log       *slog.Logger
+	// Traffic knows crawlers and data centres; nil means the built-in crawlers.
+	Traffic *traffic.Watch
+	Log     *slog.Logger
 }
 
 // Bidder answers bid requests, takes notices and shop events.
@@ -114,6 +123,10 @@ type Bidder struct {
 	days       dayCache
 	refusals   refusalCounts
 	rejections limiter
+	repeats    repeatSet
+	samples    *Sampler
+	consents   *privacy.Cache
+	traffic    *traffic.Watch
 	checks     *selfChecks
 	gate       *gate
 	now        func() time.Time // monotonic: deadlines
@@ -170,6 +183,21 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	b.urls.plain = newURLSet(cfg.PublicURL)
 	b.urls.secure = newURLSet("https" + cfg.PublicURL[strings.IndexByte(cfg.PublicURL, ':'):])
 	b.contexts.New = func() any { return newContext(b.nextSeed()) }
+	if b.consents, err = privacy.NewCache(0); err != nil {
+		return nil, fmt.Errorf("consent cache: %w", err)
+	}
+	for _, x := range b.exchanges {
+		x.privacy.Cache = b.consents
+	}
+	if b.traffic = d.Traffic; b.traffic == nil {
+		if b.traffic, err = traffic.NewWatch(traffic.WatchConfig{}, d.Clock, d.Log); err != nil {
+			return nil, fmt.Errorf("traffic lists: %w", err)
+		}
+	}
+	cfg.Samples.MayLog = func(x *Exchange) bool { return x.privacy.MayLog }
+	if b.samples, err = b.NewSampler(cfg.Samples); err != nil {
+		return nil, err
+	}
 	b.metrics = newMetrics(b)
 	b.Publish(campaigns.Input{})
 	// Before the first notice: a restored book must not have settled anything.
@@ -219,8 +247,12 @@ func (b *Bidder) bidding() bool {
 // Drain makes /readyz say no, so that a load balancer sends nobody new.
 func (b *Bidder) Drain() { b.draining.Store(true) }
 
-// RunBidLog ships bids to Kafka until ctx ends.
-func (b *Bidder) RunBidLog(ctx context.Context, w *kafka.Writer) { b.bidLog.Run(ctx, w) }
+// RunBidLog ships bids to Kafka until ctx ends, and records how many could not
+// be.
+func (b *Bidder) RunBidLog(ctx context.Context, w *kafka.Writer) {
+	b.bidLog.Run(ctx, w)
+	b.recordDrops()
+}
 
 // Book is the node's budget book, for the live summary and tests.
 func (b *Bidder) Book() *pacing.Book { return b.book }

@@ -33,7 +33,7 @@ func (b *Bidder) describeRequest(c *bidContext) {
 	if f.Language = v.Device.Language; f.Language == "" {
 		f.Language = v.Device.LangB
 	}
-	if !c.legal {
+	if !c.basis.Profile {
 		return // nothing of the person: neither profile nor what others say of them
 	}
 	f.AddKeywords(v.User.Keywords)
@@ -95,26 +95,6 @@ func offered(imp *openrtb.Imp, media uint8) bool {
 	}
 	return false
 }
-
-// mayProfile tells whether a profile may be looked up and an identifier kept.
-// Where the GDPR applies the answer is no until the consent string is read
-// (see docs/decisions.md): contextual bidding only.
-func mayProfile(v *openrtb.Request) bool {
-	switch {
-	case v.Regs.COPPA == openrtb.Yes, v.Regs.GDPR == openrtb.Yes, v.Regs.GPC == openrtb.Yes:
-		return false
-	case v.Device.Lmt == openrtb.Yes, v.Device.DNT == openrtb.Yes:
-		return false
-	case len(v.Regs.GPPSID) > 0 && !notApplicable(v.Regs.GPPSID):
-		return false
-	}
-	// US Privacy: version, notice, opt-out of sale, LSPA.
-	usp := v.Regs.USPrivacy
-	return len(usp) < 3 || (usp[2] != 'Y' && usp[2] != 'y')
-}
-
-// notApplicable tells whether the GPP section list says that none applies.
-func notApplicable(sid []int32) bool { return len(sid) == 1 && sid[0] == -1 }
 
 // userOf finds the DSP-wide id: the id synced with the exchange, else the
 // device's advertising id.

@@ -2,6 +2,7 @@ package bidder
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +27,15 @@ type checkpoint struct {
 	next  map[int]int64
 	write func(w io.Writer, offsets map[int]int64) error
 	last  time.Time
+	// failed is told of a checkpoint that could not be written.
+	failed func(error)
 }
 
 func (b *Bidder) newCheckpoint(name string, write func(io.Writer, map[int]int64) error) *checkpoint {
-	c := &checkpoint{next: make(map[int]int64), write: write, last: time.Now()}
+	c := &checkpoint{next: make(map[int]int64), write: write, last: time.Now(), failed: func(err error) {
+		b.metrics.checkpointFails.Inc()
+		b.log.Error("checkpoint not written, will be tried again", "err", err)
+	}}
 	if b.cfg.StateDir != "" {
 		c.path = filepath.Join(b.cfg.StateDir, name)
 	}
@@ -42,7 +48,19 @@ func (c *checkpoint) folded(m kafka.Message) error {
 	if time.Since(c.last) < checkpointEvery {
 		return nil
 	}
-	return c.save()
+	if err := c.save(); err != nil { // a full disk: the log is still there
+		c.failed(err)
+	}
+	return nil
+}
+
+// follow folds until ctx ends and saves what was reached.
+func (c *checkpoint) follow(ctx context.Context, f *kafka.Follower) error {
+	err := f.Run(ctx)
+	if errors.Is(err, kafka.ErrPastEnd) {
+		return fmt.Errorf("%w; the checkpoint %s is of another Kafka log: if that log is gone for good, remove the file, and budgets count from the new log only", err, c.path)
+	}
+	return errors.Join(err, c.save())
 }
 
 // save writes the checkpoint in place of the one before, durably.
@@ -58,12 +76,21 @@ func (c *checkpoint) save() error {
 	w := bufio.NewWriterSize(f, 1<<20)
 	err = errors.Join(c.write(w, c.next), w.Flush(), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), c.path)
+		err = errors.Join(os.Rename(f.Name(), c.path), syncDir(filepath.Dir(c.path)))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write checkpoint %s: %w", c.path, err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// syncDir makes a rename in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // restore reads a checkpoint with read. None, or a damaged one, is no error:

@@ -22,7 +22,7 @@ func (b *Bidder) click(ctx *fasthttp.RequestCtx) {
 	now := b.clock.NowMS()
 	args := ctx.QueryArgs()
 	text := args.Peek("t")
-	err := b.keys.Verify(&tok, text, now, events.ClickLifetime)
+	err := b.keys.Verify(&tok, text, now, events.ForClick)
 	if err != nil && !errors.Is(err, events.ErrTokenExpired) {
 		b.reject(events.TypeClick, &tok, err, text, now)
 		ctx.Error("this link is not valid", fasthttp.StatusNotFound)
@@ -106,7 +106,7 @@ func redirect(ctx *fasthttp.RequestCtx, target string) {
 // why tells the person who met an ad why they saw it.
 func (b *Bidder) why(ctx *fasthttp.RequestCtx) {
 	var tok events.Token
-	err := b.keys.Verify(&tok, ctx.QueryArgs().Peek("t"), b.clock.NowMS(), events.ClickLifetime)
+	err := b.keys.Verify(&tok, ctx.QueryArgs().Peek("t"), b.clock.NowMS(), events.ForClick)
 	s := b.state.Load()
 	if err != nil || s == nil || s.Snapshot.Shop(tok.ShopID) == nil {
 		ctx.Error("this link is not valid or has expired", fasthttp.StatusNotFound)

@@ -78,12 +78,12 @@ func (b *Bidder) shopEvents(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledSh
 		problem(ctx, fasthttp.StatusUnauthorized, "this needs 'Authorization: Bearer KEY' with a key of this shop whose scope is events or write")
 		return
 	}
-	b.takeBatch(ctx, shop, userIn{})
+	b.takeBatch(ctx, shop, "")
 }
 
-// takeBatch reads, checks and keeps a batch. fallback is the person of events
-// that name none.
-func (b *Bidder) takeBatch(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledShop, fallback userIn) {
+// takeBatch reads, checks and keeps a batch. pixel is the browser's id where
+// the pixel sends it, "" for a shop's server, which names the person itself.
+func (b *Bidder) takeBatch(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledShop, pixel string) {
 	var in struct {
 		Events []json.RawMessage `json:"events"`
 	}
@@ -99,7 +99,7 @@ func (b *Bidder) takeBatch(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledSho
 	recs := make([]spool.Record, 0, len(in.Events))
 	wrong := []itemError{}
 	for i, raw := range in.Events {
-		e, bad := b.shopEvent(shop, raw, fallback, now)
+		e, bad := b.shopEvent(shop, raw, pixel, now)
 		if bad != nil {
 			bad.Index = i
 			wrong = append(wrong, *bad)
@@ -125,18 +125,18 @@ func (b *Bidder) takeBatch(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledSho
 }
 
 // shopEvent checks one event and gives it its ids.
-func (b *Bidder) shopEvent(shop *campaigns.CompiledShop, raw json.RawMessage, fallback userIn, now int64) (*events.ShopEvent, *itemError) {
+func (b *Bidder) shopEvent(shop *campaigns.CompiledShop, raw json.RawMessage, pixel string, now int64) (*events.ShopEvent, *itemError) {
 	var in shopEventIn
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		return nil, &itemError{Field: "", Message: err.Error()}
 	}
-	if in.User == (userIn{}) {
-		in.User = fallback
-	}
-	if fallback.UID != "" && !inTime(in.TimeMS, now) {
-		in.TimeMS = now // a browser's clock may be anything; a server's is told
+	if pixel != "" {
+		in.User = userIn{UID: pixel} // a page cannot speak for somebody else
+		if !inTime(in.TimeMS, now) {
+			in.TimeMS = now // a browser's clock may be anything; a server's is told
+		}
 	}
 	if bad := checkShopEvent(&in, shop.Shop, now); bad != nil {
 		return nil, bad
@@ -178,7 +178,7 @@ func (b *Bidder) shopEventID(shop uint32, in *shopEventIn) events.ID {
 // shop; anything else is as if there were none.
 func (b *Bidder) clickBid(shop uint32, text string, now int64) events.ID {
 	var tok events.Token
-	if text == "" || b.keys.Verify(&tok, []byte(text), now, events.ClickLifetime) != nil || tok.ShopID != shop {
+	if text == "" || b.keys.Verify(&tok, []byte(text), now, events.ForClick) != nil || tok.ShopID != shop {
 		return events.ID{}
 	}
 	return tok.BidID
@@ -210,6 +210,11 @@ func checkShopEvent(in *shopEventIn, shop *campaigns.Shop, now int64) *itemError
 	}
 	if len(in.Items) > maxItems {
 		return bad("items", "more than %d", maxItems)
+	}
+	for i := range in.Items {
+		if len(in.Items[i].Product) > maxEventText {
+			return bad(fmt.Sprintf("items[%d].product", i), "longer than %d bytes", maxEventText)
+		}
 	}
 	needs := func(field, v string) *itemError {
 		if v == "" {

@@ -2,7 +2,6 @@ package bidder
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,7 +17,6 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
-	"github.com/grosz/grosz/events/spool"
 )
 
 const shopKey = "gz_k1_secret"
@@ -61,31 +59,16 @@ func (w *world) send(shop int, key, body string) (int, batchAnswer) {
 
 // shopSpooled drains the spool into shop events and applies them to the
 // profiles, as the follower does.
-func (w *world) shopSpooled() []events.ShopEvent {
+func (w *world) shopSpooled() (out []events.ShopEvent) {
 	w.t.Helper()
-	var out []events.ShopEvent
 	var dec events.Decoder
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if w.spool.Drained() {
-		return nil
-	}
-	require.NoError(w.t, w.spool.Ship(ctx, func(_ context.Context, recs []spool.Record) error {
-		for _, r := range recs {
-			if r.Topic != kafka.SpoolShopEvents {
-				continue
-			}
-			if err := dec.ShopEvents(r.Value, func(_ int, e *events.ShopEvent) error {
-				out = append(out, *e)
-				w.b.profiles.Load().Apply(e)
-				return nil
-			}); err != nil {
-				return err
-			}
-		}
-		cancel()
-		return nil
-	}))
+	w.drain(kafka.SpoolShopEvents, func(msg []byte) error {
+		return dec.ShopEvents(msg, func(_ int, e *events.ShopEvent) error {
+			out = append(out, *e)
+			w.b.profiles.Load().Apply(e)
+			return nil
+		})
+	})
 	return out
 }
 
@@ -153,7 +136,7 @@ func TestTheSameOrderAndEventHaveTheSameIDs(t *testing.T) {
 func TestAClickIDTiesTheVisitToTheBid(t *testing.T) {
 	w := shopWorld(t, openCampaign(1))
 	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
-	w.send(7, shopKey, `{"events":[{"type":"visit","user":{"id":"u"},"click_id":"`+token(t, bid.BURL)+`"},
+	w.send(7, shopKey, `{"events":[{"type":"visit","user":{"id":"u"},"click_id":"`+token(t, clickOf(t, bid.AdM))+`"},
 	  {"type":"visit","user":{"id":"u"},"click_id":"forged"}]}`)
 	got := w.shopSpooled()
 	require.Equal(t, bid.ID, got[0].ClickBid.String())

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/grosz/grosz/bidder/openrtb"
+	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/events"
@@ -31,21 +32,22 @@ type bidContext struct {
 	currency money.Currency
 	rates    rateCache
 	user     segments.UserKey // zero: nobody we may know
-	legal    bool             // a profile may be looked up and an identifier kept
+	basis    privacy.Basis    // what may be done with the person
 
 	candidates []candidate
 	bids       []bid
 	ads        ad // scratch for rendering
 	check      selfCheck
 
-	out      []byte // the response
-	adm      []byte // one ad's markup, before it is escaped into out
-	token    []byte
-	urls     []byte
-	inflated []byte // a gzip body, unpacked
-	packed   []byte // the response by gzip
-	event    events.Event
-	oneDeal  [1]string // facts.Deals, where targeting is asked about a single deal
+	out                  []byte // the response
+	adm                  []byte // one ad's markup, before it is escaped into out
+	token                []byte // of the notices
+	impToken, clickToken []byte
+	urls                 []byte
+	inflated             []byte // a gzip body, unpacked
+	packed               []byte // the response by gzip
+	event                events.Event
+	oneDeal              [1]string // facts.Deals, where targeting is asked about a single deal
 }
 
 // candidate is a campaign that matches an imp, with its price.
@@ -125,7 +127,7 @@ func (c *bidContext) reset() {
 	c.facts.Reset()
 	c.state, c.exchange = nil, nil
 	c.check = selfCheck{sent: c.check.sent[:0]}
-	c.user, c.legal = segments.UserKey{}, false
+	c.user, c.basis = segments.UserKey{}, privacy.Basis{}
 	c.rates = rateCache{}
 	c.oneDeal[0] = ""
 	clear(c.bids)

@@ -93,7 +93,7 @@ type ExchangeConfig struct {
 	VendorID uint16 `yaml:"vendor_id"`
 	// MayProfile says that the exchange's terms allow looking up a profile.
 	// Default true.
-	MayProfile *bool `yaml:"may_profile"`
+	MayProfile bool `yaml:"may_profile"`
 	// MayLog says that they allow keeping an identifier from a request.
 	MayLog bool `yaml:"may_log"`
 	// MeasureByInterest says that our registration declares purpose 7 under
@@ -192,7 +192,7 @@ func NewExchange(c ExchangeConfig) (*Exchange, error) { return NewExchangeWith(c
 func NewExchangeWith(c ExchangeConfig, s Secrets) (*Exchange, error) {
 	b := exchangeBuilder{c: &c, secrets: s, x: &Exchange{
 		Name: c.Name, at: int32(c.AuctionType), openBids: c.OpenBids, seat: c.Seat,
-		currencies: c.Currencies, clickMacro: c.ClickMacro, mayProfile: c.MayProfile == nil || *c.MayProfile,
+		currencies: c.Currencies, clickMacro: c.ClickMacro, mayProfile: c.MayProfile,
 		timeout: time.Duration(c.TimeoutMS) * time.Millisecond, network: time.Duration(c.NetworkMS) * time.Millisecond,
 		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, clickEncode: c.ClickEncode,
 		defaultCurs: []money.Currency{money.MustCurrency("USD")},

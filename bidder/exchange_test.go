@@ -111,7 +111,7 @@ func TestExchangeDefaults(t *testing.T) {
 	}
 	assert.True(t, x.gzipAnswer(true) && !x.gzipAnswer(false) && x.wrapNative(true) && !x.wrapNative(false))
 	assert.True(t, x.allowQPS(0) && x.authorised(nil, netip.Addr{}))
-	assert.Equal(t, privacy.Config{MayProfile: true}, x.privacy)
+	assert.Equal(t, privacy.Config{}, x.privacy, "off unless allowed")
 }
 
 // TestExchangeListsAllMistakes: one file with a mistake in every setting, one

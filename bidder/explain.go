@@ -187,7 +187,7 @@ func (e *explaining) inputs() {
 	if c.currency != (money.Currency{}) {
 		in.Currency = c.currency.String()
 	}
-	in.MayProfile, in.Known = c.legal, !c.user.IsZero()
+	in.MayProfile, in.Known = c.basis.Profile, !c.user.IsZero()
 	for i := range c.facts.Profiles {
 		if p := &c.facts.Profiles[i]; e.opt.Shop == 0 || p.Shop == e.opt.Shop {
 			in.Profiles = append(in.Profiles, profileFacts(p))

@@ -120,7 +120,7 @@ func (s *Sampler) bid(b *Bidder, c *bidContext, body []byte) NoBidReason {
 // made again.
 func (s *Sampler) take(c *bidContext, body []byte, seed [32]byte, r NoBidReason) bool {
 	switch {
-	case !c.legal: // no basis: nothing of the person's request is kept
+	case !c.basis.Identify: // no basis: nothing of the person's request is kept
 		return false
 	case r == ReasonNoTime || c.expired(): // the clock on the wall decided
 		return false

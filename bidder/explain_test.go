@@ -219,7 +219,7 @@ func TestTheWinnerTheOthersAndTheNearestMiss(t *testing.T) {
 	var r openrtb2.BidResponse
 	require.NoError(t, json.Unmarshal(e.Answer, &r))
 	var tok events.Token
-	require.NoError(t, w.b.keys.Verify(&tok, []byte(token(t, r.SeatBid[0].Bid[0].NURL)), noon, events.BillingLifetime))
+	require.NoError(t, w.b.keys.Verify(&tok, []byte(token(t, r.SeatBid[0].Bid[0].NURL)), noon, events.ForNotice))
 	require.True(t, tok.Test, "the answer's tokens move no money")
 
 	short, err := w.b.ExplainWith("burl", []byte(bannerRequest), ExplainOptions{Limit: 1})

@@ -50,7 +50,7 @@ func (c *bidContext) describeNative(o *bid) {
 	imp := &c.view.Imps[o.imp]
 	camp := c.state.Snapshot.Campaigns[o.campaign]
 	n.Version = nativeVersion(q.Ver, imp.Native.Ver)
-	n.Wrap = n.Version < 11
+	n.Wrap = c.exchange.wrapNative(n.Version < 11)
 	n.Privacy = q.Privacy
 	n.EventImage, n.EventView = false, false
 	for i := range q.EventTrackers {

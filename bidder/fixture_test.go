@@ -84,7 +84,7 @@ func newWorld(t testing.TB, camps ...*campaigns.Campaign) *world {
 	require.NoError(t, err)
 	exchanges := make([]*Exchange, 0, 3)
 	for name, settle := range map[string]string{"burl": "billing", "nurl": "win", "pixel": "impression"} {
-		cfg := ExchangeConfig{Name: name, Seat: "seat-1", TimeoutMS: 5000}
+		cfg := ExchangeConfig{Name: name, Seat: "seat-1", TimeoutMS: 5000, MayProfile: true, MayLog: true}
 		cfg.Settle.Banner, cfg.Settle.Video, cfg.Settle.Native = settle, settle, settle
 		x, err := NewExchange(cfg)
 		require.NoError(t, err)

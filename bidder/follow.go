@@ -3,7 +3,6 @@ package bidder
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -14,8 +13,6 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
-	"github.com/grosz/grosz/internal/money"
-	"github.com/grosz/grosz/pacing"
 )
 
 // compileEvery gathers changes of campaigns that come close together into one
@@ -52,8 +49,7 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 		b.skipBad(m, events.TopicShopEvents, err)
 		return c.folded(m)
 	}
-	err := b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) }).Run(ctx)
-	return errors.Join(err, c.save())
+	return c.follow(ctx, b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) }))
 }
 
 // followEvents keeps the budget book and the frequency counts.
@@ -62,6 +58,10 @@ func (b *Bidder) followEvents(ctx context.Context) error {
 	if !b.waitReady(ctx, 0) {
 		return nil
 	}
+	if err := b.recallSpool(); err != nil {
+		return err
+	}
+	b.recallHolds()
 	c := b.bookPoint
 	var dec events.Decoder
 	handle := func(m kafka.Message) error {
@@ -71,8 +71,7 @@ func (b *Bidder) followEvents(ctx context.Context) error {
 		}))
 		return c.folded(m)
 	}
-	err := b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }).Run(ctx)
-	return errors.Join(err, c.save())
+	return c.follow(ctx, b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }))
 }
 
 // waitReady waits until a part has caught up; false when ctx ended first.
@@ -106,10 +105,7 @@ func (b *Bidder) fold(e *events.Event) {
 	if !e.Settles || e.Test {
 		return
 	}
-	day := b.days.at(b.location(e.ShopID), e.BidMS).number
-	first := b.book.Fold(pacing.Settlement{
-		BidID: e.BidID, Campaign: e.CampaignID, Amount: money.Add(e.ShopAmount, e.ShopFee), Day: day, BidMS: e.BidMS,
-	})
+	first := b.book.Fold(b.settlementOf(e))
 	if first {
 		b.frequency.Add(e.User, e.CampaignID, e.TimeMS)
 	}
@@ -190,6 +186,9 @@ func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
 }
 
+// maxCapDays is the longest window of a frequency cap, and a day.
+const maxCapDays = 91
+
 // housekeeping lets expired holds, profiles and counts go, and records drops.
 func (b *Bidder) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -198,16 +197,21 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			b.recordDrops()
+			b.saveHolds()
 			return
 		case <-tick.C:
 		}
 		now := b.clock.NowMS()
 		b.book.Sweep(now)
+		if n%20 == 0 {
+			b.saveHolds()
+		}
+		b.samples.Expire(now)
 		b.profilesMu.Lock()
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()
 		if n%20 == 0 {
-			b.frequency.Expire(n/20, now-31*24*60*60*1000)
+			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000)
 		}
 		if n%200 == 0 {
 			b.recordDrops()
@@ -226,8 +230,9 @@ func (b *Bidder) recordDrops() {
 			Count: d.Count, Reason: "bid_log_full", Node: b.cfg.Node,
 		}
 		rec := spool.Record{Topic: kafka.SpoolBids, Value: e.AppendJSON(nil)}
-		if err := b.spool.Append(rec); err != nil && !errors.Is(err, spool.ErrClosed) {
-			b.log.Error("count of dropped bids not recorded", "campaign", d.CampaignID, "count", d.Count, "err", err)
+		if err := b.spool.Append(rec); err != nil {
+			b.bidLog.ReturnDrop(d)
+			b.log.Error("count of dropped bids not recorded yet", "campaign", d.CampaignID, "count", d.Count, "err", err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	vm "github.com/VictoriaMetrics/metrics"
 
+	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/events"
 )
 
@@ -16,6 +17,8 @@ type metricSet struct {
 	shopEvents      *vm.Counter
 	shopEventErrors *vm.Counter
 	clicksLost      *vm.Counter
+	repeated        *vm.Counter
+	checkpointFails *vm.Counter
 	latency         *vm.Histogram
 	rejections      map[string]*vm.Counter
 	notices         map[events.Type]*vm.Counter
@@ -28,6 +31,8 @@ func newMetrics(b *Bidder) *metricSet {
 		shopEvents:      s.NewCounter(`grosz_shop_events_total`),
 		shopEventErrors: s.NewCounter(`grosz_shop_event_errors_total`),
 		clicksLost:      s.NewCounter(`grosz_clicks_lost_total`),
+		repeated:        s.NewCounter(`grosz_notices_repeated_total`),
+		checkpointFails: s.NewCounter(`grosz_checkpoint_failures_total`),
 		latency:         s.NewHistogram(`grosz_bid_request_seconds`),
 		rejections:      make(map[string]*vm.Counter),
 		notices:         make(map[events.Type]*vm.Counter),
@@ -79,6 +84,11 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 		c := &x.counters
 		fmt.Fprintf(w, "grosz_bid_requests_total{exchange=%q} %d\n", name, c.requests.Load())
 		fmt.Fprintf(w, "grosz_bid_responses_total{exchange=%q} %d\n", name, c.bids.Load())
+		for r := range privacy.NumReasons {
+			if n := c.privacy[r].Load(); n > 0 {
+				fmt.Fprintf(w, "grosz_privacy_total{exchange=%q,reason=%q} %d\n", name, privacy.Reason(r), n)
+			}
+		}
 		for r := range numReasons {
 			if n := c.reasons[r].Load(); n > 0 {
 				fmt.Fprintf(w, "grosz_no_bid_total{exchange=%q,reason=%q} %d\n", name, r, n)

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/price"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -43,7 +44,11 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 	var tok events.Token
 	now := b.clock.NowMS()
 	args := ctx.QueryArgs()
-	if err := b.keys.Verify(&tok, args.Peek("t"), now, events.BillingLifetime); err != nil {
+	purpose := events.ForNotice
+	if typ == events.TypeImpression {
+		purpose = events.ForImpression
+	}
+	if err := b.keys.Verify(&tok, args.Peek("t"), now, purpose); err != nil {
 		b.reject(typ, &tok, err, args.Peek("t"), now)
 		answerNotice(ctx, typ)
 		return
@@ -52,12 +57,18 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 	b.readPrice(&e, &tok, args.Peek("p"))
 	if typ == events.TypeLoss {
 		e.LossReason = max(min(args.GetUintOrZero("r"), 1<<15), 0)
-		e.MinToWin, _ = parsePrice(args.Peek("m"))
+		e.MinToWin, _ = price.Clear().Decode(args.Peek("m"))
+	}
+	if b.repeated(&e, &tok) {
+		b.metrics.repeated.Inc()
+		answerNotice(ctx, typ)
+		return
 	}
 	if err := b.settle(&e, &tok); err != nil {
 		unavailable(ctx)
 		return
 	}
+	b.repeats.add(e.EventID)
 	b.noticed(typ)
 	answerNotice(ctx, typ)
 }
@@ -90,8 +101,19 @@ func (b *Bidder) readPrice(e *events.Event, tok *events.Token, raw []byte) {
 	if e.Type == events.TypeLoss {
 		return
 	}
-	p, status := parsePrice(raw)
+	p, status := money.CPM(0), events.PriceUnreadable
+	if x := b.exchanges[tok.Exchange]; x != nil {
+		p, status = x.decoder().Decode(raw)
+	}
+	if status == events.PriceOK && p == 0 {
+		status = events.PriceUnreadable // nothing is sold for nothing: never settled as 0
+	}
 	e.PriceStatus = status
+	if status == events.PriceAudit {
+		// A test of the exchange is an event of its own: the real one, with
+		// the same type, may still come.
+		e.EventID = events.EventID(tok.BidID, e.Type+"_audit", 0)
+	}
 	if status != events.PriceOK {
 		e.Raw = clip(string(raw), 64)
 		return
@@ -102,42 +124,18 @@ func (b *Bidder) readPrice(e *events.Event, tok *events.Token, raw []byte) {
 	}
 }
 
-// parsePrice reads a CPM as it came for ${AUCTION_PRICE} or
-// ${AUCTION_MIN_TO_WIN}; digits past a micro are cut.
-func parsePrice(raw []byte) (money.CPM, string) {
-	switch {
-	case len(raw) == 0:
-		return 0, events.PriceEmpty
-	case string(raw) == "AUDIT":
-		return 0, events.PriceAudit
-	case raw[0] == '$' || raw[0] == '%':
-		return 0, events.PriceMacro
+// repeated tells whether the event is in the log already: by the book for what
+// settles, else by the latest that this node took. Nothing is written twice,
+// so that a URL called in a loop fills no disk.
+func (b *Bidder) repeated(e *events.Event, tok *events.Token) bool {
+	if b.repeats.has(e.EventID) {
+		return true
 	}
-	n, dot, frac := int64(0), -1, 0
-	for i, ch := range raw {
-		switch {
-		case ch == '.' && dot < 0 && len(raw) > 1:
-			dot = i
-		case ch < '0' || ch > '9' || i > 24:
-			return 0, events.PriceUnreadable
-		case dot >= 0 && frac == 6: // finer than we bid
-		case n > 1e11:
-			return 0, events.PriceUnreadable
-		default:
-			n = n*10 + int64(ch-'0')
-			if dot >= 0 {
-				frac++
-			}
-		}
-	}
-	for ; frac < 6; frac++ {
-		n *= 10
-	}
-	return money.CPM(n), events.PriceOK
+	return events.SettleType(tok.SettleOn) == e.Type && e.PriceStatus != events.PriceAudit && b.book.Settled(tok.BidID, tok.BidMS)
 }
 
-// reject records a notice that could not be verified. Of forged ones, which
-// anyone can send in any number, some are recorded and all are counted.
+// reject records a notice that could not be verified. Of these, which anyone
+// can send in any number, some are recorded and all are counted.
 func (b *Bidder) reject(typ events.Type, tok *events.Token, err error, text []byte, now int64) {
 	reason := events.RejectMalformed
 	switch {
@@ -147,15 +145,12 @@ func (b *Bidder) reject(typ events.Type, tok *events.Token, err error, text []by
 		reason = events.RejectForged
 	}
 	b.metrics.rejected(reason)
-	if reason != events.RejectExpired && !b.rejections.allow(now) {
+	if !b.rejections.allow(now) {
 		return
 	}
 	e := b.eventOf(tok, events.TypeRejection, now)
 	e.Reason, e.Raw = reason+"_"+string(typ), clip(string(text), 64)
 	e.EventID = events.NamedID(tok.ShopID, "rejection", string(typ)+string(text))
-	if e.BidMS == 0 {
-		e.BidMS = now
-	}
 	if err := b.appendEvent(&e); err != nil {
 		b.log.Debug("rejection not recorded", "err", err)
 	}
@@ -177,8 +172,8 @@ func answerNotice(ctx *fasthttp.RequestCtx, typ events.Type) {
 
 // unavailable asks the sender to try again: nothing was taken.
 func unavailable(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set("Retry-After", "5")
 	ctx.Error("not taken: the event log is full or closing, try again", fasthttp.StatusServiceUnavailable)
+	ctx.Response.Header.Set("Retry-After", "5") // after Error, which starts the answer anew
 }
 
 // limiter lets n through per second; the rest is only counted.

@@ -2,7 +2,9 @@ package bidder
 
 import (
 	"context"
+	"html"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,32 +13,41 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/money"
 )
 
-// spooled drains the spool and returns the events of the money topic.
-func (w *world) spooled() []events.Event {
+// drain takes everything out of the spool and hands each message of a topic
+// to fn.
+func (w *world) drain(topic uint8, fn func(msg []byte) error) {
 	w.t.Helper()
-	var out []events.Event
-	var dec events.Decoder
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if w.spool.Drained() {
-		return nil
+		return
 	}
 	require.NoError(w.t, w.spool.Ship(ctx, func(_ context.Context, recs []spool.Record) error {
 		for _, r := range recs {
-			if r.Topic != 0 {
+			if r.Topic != topic {
 				continue
 			}
-			if err := dec.Events(r.Value, func(_ int, e *events.Event) error { out = append(out, *e); return nil }); err != nil {
+			if err := fn(r.Value); err != nil {
 				return err
 			}
 		}
 		cancel()
 		return nil
 	}))
+}
+
+// spooled drains the spool and returns the events of the money topic.
+func (w *world) spooled() (out []events.Event) {
+	w.t.Helper()
+	var dec events.Decoder
+	w.drain(kafka.SpoolEvents, func(msg []byte) error {
+		return dec.Events(msg, func(_ int, e *events.Event) error { out = append(out, *e); return nil })
+	})
 	return out
 }
 
@@ -52,6 +63,7 @@ func TestWhatANoticeSettles(t *testing.T) {
 		{"a price as an integer", "2", events.PriceOK, 2_000_000, 0, true, false},
 		{"the whole bid", "3.00", events.PriceOK, 3_000_000, 0, true, false},
 		{"finer than a micro", "2.12345678", events.PriceOK, 2_123_456, 0, true, false},
+		{"zero", "0", events.PriceUnreadable, 3_000_000, 0, true, false},
 		{"nothing", "", events.PriceEmpty, 3_000_000, 0, true, false},
 		{"the macro itself", "%24%7BAUCTION_PRICE%7D", events.PriceMacro, 3_000_000, 0, true, false},
 		{"something else", "YWJjZGVm", events.PriceUnreadable, 3_000_000, 0, true, false},
@@ -95,7 +107,7 @@ func TestOneEventSettlesWhateverElseComes(t *testing.T) {
 		t.Run(exchange, func(t *testing.T) {
 			w := newWorld(t, openCampaign(1))
 			bid := w.bid(exchange, bannerRequest).SeatBid[0].Bid[0]
-			pixel := "http://bid.example/i?p=${AUCTION_PRICE}&t=" + token(t, bid.NURL)
+			pixel := pixelOf(t, bid.AdM)
 			for _, u := range []string{bid.LURL, bid.NURL, pixel, bid.BURL, bid.BURL, pixel, bid.NURL, pixel} {
 				require.Less(t, w.get(macro(u, "2.00")).StatusCode, 300)
 			}
@@ -114,6 +126,68 @@ func TestOneEventSettlesWhateverElseComes(t *testing.T) {
 			require.Equal(t, money.Nano(8_800_000), state.Used, "8 mPLN and the fee, once")
 		})
 	}
+}
+
+// pixelOf finds the impression URL in a banner's markup.
+func pixelOf(t *testing.T, adm string) string {
+	t.Helper()
+	m := regexp.MustCompile(`src="([^"]*/i\?t=[^"]*)"`).FindStringSubmatch(adm)
+	require.Len(t, m, 2, adm)
+	return html.UnescapeString(m[1])
+}
+
+// clickOf finds a click URL in a banner's markup.
+func clickOf(t *testing.T, adm string) string {
+	t.Helper()
+	m := regexp.MustCompile(`href="([^"]*/c\?t=[^"&]*)"`).FindStringSubmatch(adm)
+	require.Len(t, m, 2, adm)
+	return html.UnescapeString(m[1])
+}
+
+func TestWhoSeesTheAdCannotBillOrLoseIt(t *testing.T) {
+	w := newWorld(t, openCampaign(1))
+	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
+	for _, seen := range []string{pixelOf(t, bid.AdM), clickOf(t, bid.AdM)} {
+		for _, path := range []string{"/n/win", "/n/bill", "/n/loss"} {
+			w.get("http://bid.example" + path + "?p=0.01&t=" + token(t, seen))
+		}
+	}
+	w.get("http://bid.example/i?p=1&t=" + token(t, clickOf(t, bid.AdM)))
+	for _, e := range w.spooled() {
+		require.Equal(t, events.TypeRejection, e.Type)
+	}
+	require.EqualValues(t, 1, w.b.book.Stats().Holds)
+	require.Equal(t, 404, w.get("http://bid.example/c?t="+token(t, bid.BURL)).StatusCode, "nor does a notice's token click")
+}
+
+func TestAnAuditDoesNotStandInForTheRealNotice(t *testing.T) {
+	w := newWorld(t, openCampaign(1))
+	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
+	w.get(macro(bid.BURL, "AUDIT"))
+	w.get(macro(bid.BURL, "2.00"))
+	got := w.spooled()
+	require.Len(t, got, 2)
+	require.NotEqual(t, got[0].EventID, got[1].EventID)
+	require.True(t, got[1].Settles)
+	require.Equal(t, money.Nano(2_000_000), got[1].Amount)
+}
+
+func TestAURLCalledInALoopFillsNoDisk(t *testing.T) {
+	w := newWorld(t, openCampaign(1))
+	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
+	for range 50 {
+		w.get(macro(bid.BURL, "2.00"))
+		w.get(macro(bid.NURL, "2.00"))
+		w.get(macro(pixelOf(t, bid.AdM), "2.00"))
+	}
+	require.Len(t, w.spooled(), 3)
+	w.clock.Advance(events.BillingLifetime + time.Second)
+	for range 300 {
+		w.get(macro(bid.BURL, "2.00"))
+	}
+	n := len(w.spooled())
+	require.Greater(t, n, 0)
+	require.LessOrEqual(t, n, 100)
 }
 
 func TestAHoldEndsWithTheLossAndALateBillStillBooks(t *testing.T) {
@@ -172,7 +246,9 @@ func TestForgedNoticesAreBoundedInTheLog(t *testing.T) {
 	for range 500 {
 		w.get("http://bid.example/n/bill?t=AAAAAAAAAAAA&p=1")
 	}
-	require.LessOrEqual(t, len(w.spooled()), 100)
+	n := len(w.spooled())
+	require.Greater(t, n, 0)
+	require.LessOrEqual(t, n, 100)
 	require.EqualValues(t, 500, w.b.metrics.rejections[events.RejectMalformed].Get())
 }
 
@@ -189,7 +265,7 @@ func TestTestTrafficIsNeverBilled(t *testing.T) {
 func TestAClickLeadsToTheShopWithItsID(t *testing.T) {
 	w := newWorld(t, openCampaign(1))
 	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
-	tok := token(t, bid.BURL)
+	tok := token(t, clickOf(t, bid.AdM))
 	cases := []struct{ query, want string }{
 		{"", "https://www.sofa.example/?gzclid=" + tok},
 		{"&p=a", "https://www.sofa.example/p/a?gzclid=" + tok},
@@ -218,7 +294,7 @@ func TestAFullSpoolAsksToTryAgain(t *testing.T) {
 	w.b.spool = full
 	require.Equal(t, 503, w.get(macro(bid.BURL, "1")).StatusCode)
 	require.EqualValues(t, 1, w.b.book.Stats().Holds, "nothing was taken, the hold stays")
-	require.Equal(t, 302, w.get("http://bid.example/c?t="+token(t, bid.BURL)).StatusCode, "a person is not held up")
+	require.Equal(t, 302, w.get(clickOf(t, bid.AdM)).StatusCode, "a person is not held up")
 }
 
 // TestTheReportedEqualsTheInvoice plays many auctions with every disorder and

@@ -13,7 +13,7 @@ import (
 func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	c := t.c
 	camp := c.state.Snapshot.Campaigns[o.campaign]
-	if !c.user.IsZero() {
+	if c.basis.Identify && !c.user.IsZero() {
 		o.user = segments.Pseudonym(camp.Shop.Salt, c.user)
 	}
 	if cap := camp.Frequency; cap.Impressions > 0 {
@@ -28,7 +28,7 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	}
 	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.FeeBPS
 	o.hold = gross(o.price.PerImpression(), back, o.fee)
-	o.ttl = c.exchange.hold
+	o.ttl = c.exchange.holdFor(o.media)
 	if exp := time.Duration(t.imp.Exp) * time.Second; exp > o.ttl {
 		o.ttl = min(exp, events.BillingLifetime)
 	}

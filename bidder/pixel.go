@@ -45,22 +45,20 @@ func (b *Bidder) pixelEvents(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	origin := string(ctx.Request.Header.Peek("Origin"))
-	if origin != "" && !ownOrigin(shop, origin) {
+	if !ownOrigin(shop, origin) { // browsers always send it with a POST
 		problem(ctx, fasthttp.StatusForbidden, "this page is not of the shop's domain "+shop.Domain)
 		return
 	}
 	h := &ctx.Response.Header
-	if origin != "" {
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Set("Access-Control-Allow-Headers", "Content-Type")
-		h.Set("Vary", "Origin")
-	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Access-Control-Allow-Headers", "Content-Type")
+	h.Set("Vary", "Origin")
 	if ctx.IsOptions() {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return
 	}
-	b.takeBatch(ctx, shop, userIn{UID: b.cookieUser(ctx)})
+	b.takeBatch(ctx, shop, b.cookieUser(ctx))
 }
 
 // cookieUser returns the browser's DSP-wide id, giving it one if it is new.

@@ -22,9 +22,10 @@
     timer = 0;
     if (!queue.length || !allowed()) { return; }
     var batch = queue.splice(0, 100);
+    if (queue.length) { timer = setTimeout(flush, 50); }
     var body = JSON.stringify({ events: batch });
     fetch(base + "/pixel/events?shop=" + shop, { method: "POST", credentials: "include", keepalive: true, body: body })
-      .then(function (r) { if (r.status === 503) { throw r; } sent += batch.length; api.sent = sent; })
+      .then(function (r) { if (r.status >= 500) { throw r; } if (r.ok) { sent += batch.length; api.sent = sent; } })
       .catch(function () { if (queue.length < 500) { queue = batch.concat(queue); timer = timer || setTimeout(flush, 5000); } });
   }
   function push(e) {
@@ -41,5 +42,5 @@
   window.grosz = api;
   push({ type: "visit" });
   for (var i = 0; i < before.length; i++) { push(before[i]); }
-  addEventListener("pagehide", flush);
+  addEventListener("pagehide", function () { for (var n = 0; queue.length && n < 5; n++) { flush(); } });
 })();

@@ -70,6 +70,11 @@ func (t *terms) price(o *bid) NoBidReason {
 	if !ok {
 		return ReasonCurrency
 	}
+	if cut := t.c.exchange.roundBid(o.price); cut != o.price {
+		if o.price = cut; cut == 0 {
+			return ReasonNoPrice
+		}
+	}
 	if o.price < floor {
 		return ReasonFloor
 	}

@@ -1,6 +1,10 @@
 package bidder
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/grosz/grosz/bidder/privacy"
+)
 
 // NoBidReason says why a request, an imp or a campaign was not bid on. The
 // bid path returns one of these, never an error.
@@ -18,6 +22,8 @@ const (
 	ReasonSeat
 	ReasonCurrency
 	ReasonDOOH
+	ReasonCrawler
+	ReasonDataCentre
 	ReasonBlockListCut
 	ReasonMediaNotTaken
 	ReasonNoCampaign
@@ -51,7 +57,7 @@ const (
 )
 
 var reasonNames = [numReasons]string{
-	"none", "malformed", "no_time", "overload", "not_ready", "no_imp", "seat", "currency", "dooh", "block_list_cut", "media_not_taken",
+	"none", "malformed", "no_time", "overload", "not_ready", "no_imp", "seat", "currency", "dooh", "crawler", "data_centre", "block_list_cut", "media_not_taken",
 	"no_campaign", "flight", "no_creative", "size", "banner_type", "mime", "duration", "protocol", "linearity", "bitrate",
 	"pod", "delivery", "attr", "advertiser_blocked", "category_blocked", "language",
 	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "outranked", "multiplier", "self_check",
@@ -69,5 +75,7 @@ func (r NoBidReason) String() string {
 type exchangeCounters struct {
 	requests, bids, noBids atomic.Uint64
 	reasons                [numReasons]atomic.Uint64 // of requests and imps
-	filtered               [numReasons]atomic.Uint64 // of campaigns that matched and were refused
+	// privacy counts requests by what was said about looking up a profile.
+	privacy  [privacy.NumReasons]atomic.Uint64
+	filtered [numReasons]atomic.Uint64 // of campaigns that matched and were refused
 }

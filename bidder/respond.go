@@ -25,7 +25,6 @@ func newURLSet(base string) urlSet {
 
 // What follows the token in a URL; the exchange replaces the macros (§ 4.4).
 const (
-	priceMacro = "&p=${AUCTION_PRICE}"
 	lossMacros = "&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}"
 )
 
@@ -94,15 +93,19 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	camp := c.state.Snapshot.Campaigns[o.campaign]
 	imp := &c.view.Imps[o.imp]
 	urls := &b.urls.plain
-	if imp.Secure == openrtb.Yes {
+	if c.secure(imp) {
 		urls = &b.urls.secure
 	}
-	c.token = b.keys.Append(c.token[:0], &events.Token{
+	tok := events.Token{
 		BidID: o.id, BidMS: c.nowMS, Media: o.media, SettleOn: c.exchange.settle[o.media], Test: c.view.Test,
 		ImpIndex: uint8(o.imp), ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
 		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
 		Rate: o.rate, Hold: o.hold, FeeBPS: uint32(o.fee), User: o.user,
-	})
+	}
+	c.token = b.keys.Append(c.token[:0], &tok)
+	shown, clicked := tok.As(events.ForImpression), tok.As(events.ForClick)
+	c.impToken = b.keys.Append(c.impToken[:0], &shown)
+	c.clickToken = b.keys.Append(c.clickToken[:0], &clicked)
 	if !b.render(c, o, camp, urls) {
 		return w, adm, false
 	}
@@ -112,8 +115,8 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	w = quoted(w, imp.ID)
 	w = append(w, `,"price":`...)
 	w = money.AppendCPM(w, o.price)
-	w = appendNotice(w, `,"nurl":"`, b.urls.plain.win, c.token, priceMacro)
-	w = appendNotice(w, `,"burl":"`, b.urls.plain.bill, c.token, priceMacro)
+	w = appendNotice(w, `,"nurl":"`, b.urls.plain.win, c.token, c.exchange.priceMacro)
+	w = appendNotice(w, `,"burl":"`, b.urls.plain.bill, c.token, c.exchange.priceMacro)
 	w = appendNotice(w, `,"lurl":"`, b.urls.plain.loss, c.token, lossMacros)
 	w = append(w, `,"adm":`...)
 	adm.from = len(w) + 1
@@ -128,7 +131,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	w = append(w, '"')
 	w = appendCategories(w, camp.Shop.Categories)
 	w = c.appendAttrs(w, o)
-	if iurl, ok := c.sampleImage(camp, o, imp.Secure == openrtb.Yes); ok {
+	if iurl, ok := c.sampleImage(camp, o, c.secure(imp)); ok {
 		w = append(w, `,"iurl":`...)
 		w = quoted(w, iurl)
 	}
@@ -152,6 +155,12 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 		w = b.appendDSA(w, c, o, camp.Shop.Name)
 	}
 	return append(w, '}'), adm, true
+}
+
+// secure tells whether the ad must be https throughout: the imp asks for it,
+// or the exchange always does.
+func (c *bidContext) secure(imp *openrtb.Imp) bool {
+	return imp.Secure == openrtb.Yes || c.exchange.secureAlways
 }
 
 func appendNotice(w []byte, key, url string, token []byte, macros string) []byte {
@@ -251,7 +260,7 @@ func creativeVersion(cr *campaigns.Creative) int64 {
 // render writes the ad into c.adm and its crid into c.ads.crid.
 func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet) bool {
 	a := &c.ads
-	c.links(urls, c.view.Imps[o.imp].Secure == openrtb.Yes)
+	c.links(urls, c.secure(&c.view.Imps[o.imp]))
 	tmpl := creatives.TemplateAuto
 	var ok bool
 	switch o.media {
@@ -273,21 +282,19 @@ func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign,
 func (c *bidContext) links(urls *urlSet, secure bool) {
 	l := &c.ads.links
 	u := c.urls[:0]
-	cut := func(parts ...string) []byte {
-		start := len(u)
-		u = append(append(u, parts[0]...), c.token...)
-		for _, p := range parts[1:] {
-			u = append(u, p...)
-		}
-		return u[start:len(u):len(u)]
-	}
-	need := 4 * (len(urls.impression) + len(c.token) + len(priceMacro) + 8)
+	need := 4 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
 	if cap(u) < need {
 		u = make([]byte, 0, 2*need)
 	}
+	join := func(base string, token []byte, macro string) []byte {
+		start := len(u)
+		u = append(append(append(u, base...), token...), macro...)
+		return u[start:len(u):len(u)]
+	}
 	*l = creatives.Links{
-		ImpURL: cut(urls.impression, priceMacro), ClickURL: cut(urls.click), WhyURL: cut(urls.why),
-		ClickMacro: c.exchange.clickMacro, AssetBase: urls.assets, Secure: secure,
+		ImpURL:   join(urls.impression, c.impToken, c.exchange.priceMacro),
+		ClickURL: join(urls.click, c.clickToken, ""), WhyURL: join(urls.why, c.clickToken, ""),
+		ClickMacro: c.exchange.clickMacro, ClickEncode: c.exchange.clickEncode, AssetBase: urls.assets, Secure: secure,
 	}
 	c.urls = u
 }

@@ -263,7 +263,7 @@ func (k *selfCheck) delivery() selfRule {
 	if len(w.adm) == 0 || len(w.adm) > maxMarkup {
 		return ruleMarkup
 	}
-	if k.imp.Secure == openrtb.Yes && (insecure(w.adm) || bytes.HasPrefix(w.iurl, []byte("http:"))) {
+	if k.c.secure(k.imp) && (insecure(w.adm) || bytes.HasPrefix(w.iurl, []byte("http:"))) {
 		return ruleSecure
 	}
 	if w.has&hasExp != 0 && w.exp <= 0 {
@@ -278,8 +278,9 @@ func (k *selfCheck) delivery() selfRule {
 	return ruleNone
 }
 
-// tokens tells whether the impression and the event that settles carry one
-// and the same token, and no other notice carries another.
+// tokens tells whether the event that settles carries its token, no notice
+// carries another, and the markup has the impression's and not the notices',
+// with which whoever sees the ad could bill it.
 func (k *selfCheck) tokens() bool {
 	w, tok := &k.bid, k.c.token
 	settling := w.adm // the impression is looked for below
@@ -298,7 +299,7 @@ func (k *selfCheck) tokens() bool {
 			return false
 		}
 	}
-	return tracked(w.adm, tok)
+	return !bytes.Contains(w.adm, tok) && tracked(w.adm, k.c.impToken)
 }
 
 // mediaOf is the media of a markup type that the check has let through.

@@ -60,6 +60,7 @@ func (quietLogger) Printf(string, ...any) {}
 // handler routes: bid requests first, they are the many.
 func (b *Bidder) handler() fasthttp.RequestHandler {
 	assets := b.assetHandler()
+	explain := (&ExplainAPI{Bidder: b, AdminKeySHA256: b.cfg.AdminKeySHA256, Samples: b.samples}).Handler()
 	return func(ctx *fasthttp.RequestCtx) {
 		path := ctx.Path()
 		if len(path) > len(pathBid) && string(path[:len(pathBid)]) == pathBid {
@@ -79,6 +80,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.pixelEvents(ctx)
 		case pathWhy:
 			b.why(ctx)
+		case PathExplain, PathSamples:
+			explain(ctx)
 		case "/healthz":
 			ctx.SetBodyString("ok\n")
 		case "/readyz":
@@ -149,12 +152,16 @@ func (b *Bidder) bidRequest(ctx *fasthttp.RequestCtx, name []byte) {
 		ctx.Error("no such exchange", fasthttp.StatusNotFound)
 		return
 	case !ctx.IsPost():
-		ctx.Response.Header.Set("Allow", "POST")
 		ctx.Error("bid requests are sent by POST", fasthttp.StatusMethodNotAllowed)
+		ctx.Response.Header.Set("Allow", "POST")
+		return
+	}
+	if !x.authorised(ctx.Request.Header.Peek(x.authHeader), addrOf(ctx.RemoteAddr())) {
+		ctx.Error("not from this exchange: its token or address is not the agreed one", fasthttp.StatusUnauthorized)
 		return
 	}
 	x.counters.requests.Add(1)
-	if !b.gate.enter(start) {
+	if !x.allowQPS(b.clock.NowMS()) || !b.gate.enter(start) {
 		x.counters.noBids.Add(1)
 		x.counters.reasons[ReasonOverload].Add(1)
 		noBid(ctx, ReasonOverload)
@@ -202,7 +209,7 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 		noBid(ctx, ReasonNotReady)
 		return ReasonNotReady
 	}
-	if r := b.bid(c); r != ReasonNone {
+	if r := b.samples.bid(b, c, body); r != ReasonNone {
 		noBid(ctx, r)
 		return r
 	}

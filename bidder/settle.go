@@ -40,8 +40,7 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 
 // bookAmounts works out what a settling event costs: the reported price, at
 // most the bid; what is above goes to dispute, never to the shop. A price
-// that cannot be read is booked at the bid until the exchange's report says
-// otherwise.
+// that cannot be read is booked at the bid.
 func bookAmounts(e *events.Event, tok *events.Token) {
 	price := e.Price
 	switch e.PriceStatus {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/currency"
+	"golang.org/x/text/language"
 
 	"github.com/grosz/grosz/internal/money"
 )
@@ -123,6 +124,16 @@ func checkTimeZone(p *problems, at, s string) {
 	}
 	if _, err := time.LoadLocation(s); err != nil || s == "Local" {
 		p.add(at, "%q is not a time zone of the IANA list, such as Europe/Warsaw", clip(s))
+	}
+}
+
+// checkLanguage wants two letters of ISO 639-1, lower case, or nothing.
+func checkLanguage(p *problems, at, s string) {
+	if s == "" {
+		return
+	}
+	if base, err := language.ParseBase(s); err != nil || len(s) != 2 || base.String() != s {
+		p.add(at, "%q is not a language of ISO 639-1, such as pl", clip(s))
 	}
 }
 

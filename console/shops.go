@@ -26,6 +26,7 @@ type Shop struct {
 	LogoURL    string   `json:"logo_url,omitempty" doc:"Logo for ads; https" format:"uri"`
 	Currency   string   `json:"currency" doc:"ISO 4217 code of budgets, bids and feed; fixed once there is a campaign" example:"PLN"`
 	TimeZone   string   `json:"time_zone" doc:"IANA name; the shop's days are of it" example:"Europe/Warsaw"`
+	Language   string   `json:"language,omitempty" doc:"Language of the ads, ISO 639-1; empty: unknown, and no request is refused for its wlang" example:"pl"`
 	FeeBPS     int64    `json:"fee_bps" required:"false" doc:"Platform's share of media cost in basis points; only the administrator sets it" minimum:"0" maximum:"10000"`
 	Categories []string `json:"categories,omitempty" nullable:"false" doc:"IAB content categories of the ads (bid.cat)"`
 	Active     bool     `json:"active" required:"false" doc:"Whether the shop's campaigns bid; true for a new shop; only the administrator sets it"`
@@ -35,7 +36,7 @@ func shopView(s store.Shop) Shop {
 	return Shop{
 		ID: s.ID, Version: s.Version, Created: s.CreatedMS, Updated: s.UpdatedMS,
 		Name: s.Name, Domain: s.Domain, URL: s.URL, LogoURL: s.LogoURL, Currency: s.Currency.String(), TimeZone: s.TimeZone,
-		FeeBPS: s.FeeBPS, Categories: s.Categories, Active: s.Active,
+		Language: s.Language, FeeBPS: s.FeeBPS, Categories: s.Categories, Active: s.Active,
 	}
 }
 
@@ -47,11 +48,12 @@ func (v *Shop) document(p *problems) campaigns.Shop {
 	checkURL(p, "body.logo_url", v.LogoURL, false)
 	cur := checkCurrency(p, "body.currency", v.Currency)
 	checkTimeZone(p, "body.time_zone", v.TimeZone)
+	checkLanguage(p, "body.language", v.Language)
 	checkRange(p, "body.fee_bps", v.FeeBPS, 0, 10_000)
 	checkCategories(p, "body.categories", v.Categories)
 	return campaigns.Shop{
 		ID: v.ID, Version: v.Version, Name: v.Name, Domain: v.Domain, URL: v.URL, LogoURL: v.LogoURL, Currency: cur,
-		TimeZone: v.TimeZone, FeeBPS: v.FeeBPS, Categories: v.Categories, Active: v.Active,
+		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, Categories: v.Categories, Active: v.Active,
 	}
 }
 

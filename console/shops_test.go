@@ -71,8 +71,8 @@ func TestShopMistakesAreListedAtOnce(t *testing.T) {
 	}{
 		{"everything missing", `{}`, 422, []string{"body.currency", "body.domain", "body.name", "body.time_zone", "body.url"}},
 		{"everything wrong", `{"name": "a\u0007b", "domain": "Buty", "url": "http://buty.example", "logo_url": "javascript:alert(1)", "currency": "ZZZ",
-			"time_zone": "Europe/Warszawa", "fee_bps": 20000, "categories": ["shoes"], "active": "yes", "colour": "red"}`, 422,
-			[]string{"body.active", "body.categories[0]", "body.colour", "body.currency", "body.domain", "body.fee_bps", "body.logo_url", "body.name", "body.time_zone", "body.url"}},
+			"time_zone": "Europe/Warszawa", "language": "PL", "fee_bps": 20000, "categories": ["shoes"], "active": "yes", "colour": "red"}`, 422,
+			[]string{"body.active", "body.categories[0]", "body.colour", "body.currency", "body.domain", "body.fee_bps", "body.language", "body.logo_url", "body.name", "body.time_zone", "body.url"}},
 		{"wrong types", `{"name": 5, "domain": ["x"], "url": {}, "currency": true, "time_zone": 1.5, "fee_bps": 1.5, "categories": "IAB1"}`, 422,
 			[]string{"body.categories", "body.currency", "body.domain", "body.fee_bps", "body.name", "body.time_zone", "body.url"}},
 		{"url with a user", strings.Replace(shopJSON, "https://", "https://me:secret@", 1), 422, []string{"body.url"}},

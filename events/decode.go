@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -15,9 +16,9 @@ import (
 // of an event it hands out are copies and stay valid. One per goroutine.
 type Decoder struct{ parser fastjson.Parser }
 
-// Events calls fn for every event of a message in order. A line that is not
-// an event ends it with an error that wraps ErrSchema and names the line;
-// the lines before it have been handed out.
+// Events calls fn for every event of a message in order, until fn fails. A
+// line that is not an event is passed over; the error, which wraps ErrSchema,
+// then names the first of them when all others have been handed out.
 func (d *Decoder) Events(msg []byte, fn func(seq int, e *Event) error) error {
 	return d.lines(msg, func(seq int, v *fastjson.Value) error {
 		var e Event
@@ -39,7 +40,10 @@ func (d *Decoder) ShopEvents(msg []byte, fn func(seq int, e *ShopEvent) error) e
 	})
 }
 
+// lines hands every line to fn and goes on after one that is no event; any
+// other error of fn ends it.
 func (d *Decoder) lines(msg []byte, fn func(seq int, v *fastjson.Value) error) error {
+	var bad error
 	for seq := 0; len(msg) > 0; seq++ {
 		line := msg
 		if i := bytes.IndexByte(msg, '\n'); i >= 0 {
@@ -52,13 +56,19 @@ func (d *Decoder) lines(msg []byte, fn func(seq int, v *fastjson.Value) error) e
 		}
 		v, err := d.parser.ParseBytes(line)
 		if err != nil {
-			return fmt.Errorf("%w: line %d: %w", ErrSchema, seq+1, err)
+			err = fmt.Errorf("%w: line %d: %w", ErrSchema, seq+1, err)
+		} else {
+			err = fn(seq, v)
 		}
-		if err := fn(seq, v); err != nil {
+		switch {
+		case err == nil:
+		case !errors.Is(err, ErrSchema):
 			return err
+		case bad == nil:
+			bad = err
 		}
 	}
-	return nil
+	return bad
 }
 
 // fieldReader reads typed fields and keeps the first mistake.

@@ -18,8 +18,11 @@ import (
 // Token is what a bid's URLs carry, signed: all that settling its notices
 // needs, so that any node can settle without having seen the bid.
 type Token struct {
-	BidID      ID
-	BidMS      int64 // to the second
+	BidID ID
+	BidMS int64 // to the second
+	// Purpose says which URLs the token serves, so that who sees an ad's
+	// markup can neither bill nor lose its bid.
+	Purpose    uint8
 	Media      uint8 // MediaCode
 	SettleOn   uint8 // SettleCode: the event type that moves this bid's money
 	Test       bool
@@ -41,6 +44,27 @@ type Token struct {
 
 // MaxExchangeName bounds the exchange's name inside a token.
 const MaxExchangeName = 32
+
+// Purposes of a token.
+const (
+	// ForNotice is in nurl, burl and lurl, which only the exchange sees.
+	ForNotice uint8 = iota
+	// ForImpression is in the markup's pixel.
+	ForImpression
+	// ForClick is in the markup's links and is the click id of the landing
+	// URL, so that publisher and shop see it: As leaves the money out.
+	ForClick
+)
+
+// As returns the token for another purpose. One for clicks carries neither
+// prices nor the exchange's terms.
+func (t Token) As(purpose uint8) Token {
+	t.Purpose = purpose
+	if purpose == ForClick {
+		t.Price, t.Rate, t.Hold, t.FeeBPS = 0, 0, 0, 0
+	}
+	return t
+}
 
 // Codes of media types inside a token.
 const (
@@ -174,11 +198,11 @@ func (k *Keyring) Append(dst []byte, t *Token) []byte {
 	return dst
 }
 
-// Verify reads text into t and checks its signature and its age at nowMS:
-// lifetime is BillingLifetime or ClickLifetime. On ErrTokenExpired t is
-// filled; on the other errors it is zero. t.Exchange is freshly allocated
+// Verify reads text into t and checks its signature, its purpose and its age
+// at nowMS. On ErrTokenExpired t is filled; on the other errors it is zero; a
+// token of another purpose counts as forged. t.Exchange is freshly allocated
 // only when it is not equal to what t.Exchange held before.
-func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, lifetime time.Duration) error {
+func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) error {
 	held := t.Exchange
 	*t = Token{}
 	if len(text) > TokenMaxLen || len(text) < 8 {
@@ -208,6 +232,14 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, lifetime time.Durat
 		*t = Token{}
 		return ErrTokenMalformed
 	}
+	if t.Purpose != purpose {
+		*t = Token{}
+		return ErrTokenForged
+	}
+	lifetime := BillingLifetime
+	if purpose == ForClick {
+		lifetime = ClickLifetime
+	}
 	if nowMS-t.BidMS > lifetime.Milliseconds() || t.BidMS-nowMS > ClockSkew.Milliseconds() {
 		return ErrTokenExpired
 	}
@@ -223,6 +255,7 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	if t.Test {
 		flags |= 1 << 5
 	}
+	flags |= t.Purpose & 3 << 6
 	dst = append(dst, flags, t.ImpIndex)
 	dst = be.AppendUint32(dst, t.ShopID)
 	dst = be.AppendUint32(dst, t.CampaignID)
@@ -248,6 +281,7 @@ func (t *Token) decode(b []byte, held string) bool {
 	t.BidMS = int64(be.Uint32(b[18:])) * 1000
 	flags := b[22]
 	t.Media, t.SettleOn, t.Test, t.ImpIndex = flags&7, flags>>3&3, flags>>5&1 == 1, b[23]
+	t.Purpose = flags >> 6
 	t.ShopID, t.CampaignID, t.CreativeID, t.FeeBPS = be.Uint32(b[24:]), be.Uint32(b[28:]), be.Uint32(b[32:]), be.Uint32(b[36:])
 	t.Price, t.Rate = money.CPM(be.Uint64(b[40:])), money.Rate(be.Uint64(b[48:]))
 	t.Hold, t.User = money.Nano(be.Uint64(b[56:])), be.Uint64(b[64:])

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -43,7 +42,7 @@ func genToken(t *rapid.T) *Token {
 	copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 	return &Token{
 		BidID: id, BidMS: rapid.Int64Range(0, 1<<32-1).Draw(t, "second") * 1000,
-		Media: rapid.Uint8Range(0, 7).Draw(t, "media"), SettleOn: rapid.Uint8Range(0, 3).Draw(t, "settle"),
+		Media: rapid.Uint8Range(0, 7).Draw(t, "media"), SettleOn: rapid.Uint8Range(0, 3).Draw(t, "settle"), Purpose: rapid.Uint8Range(0, 2).Draw(t, "purpose"),
 		Test: rapid.Bool().Draw(t, "test"), ImpIndex: rapid.Uint8().Draw(t, "imp"),
 		ShopID: rapid.Uint32().Draw(t, "shop"), CampaignID: rapid.Uint32().Draw(t, "campaign"), CreativeID: rapid.Uint32().Draw(t, "creative"),
 		Exchange: rapid.StringN(0, MaxExchangeName, MaxExchangeName).Draw(t, "exchange"),
@@ -62,7 +61,7 @@ func TestTokenComesBackWhole(t *testing.T) {
 		text = text[len("before"):]
 		require.LessOrEqual(t, len(text), TokenMaxLen)
 		var got Token
-		require.NoError(t, k.Verify(&got, text, want.BidMS, BillingLifetime))
+		require.NoError(t, k.Verify(&got, text, want.BidMS, want.Purpose))
 		require.Equal(t, *want, got)
 		require.Equal(t, text, k.Append(nil, &got), "the same token has the same text")
 	})
@@ -124,7 +123,7 @@ func refuseOtherTexts(t *testing.T, k *Keyring, text []byte) {
 func requireRefused(t *testing.T, k *Keyring, text []byte, msg string, args ...any) {
 	t.Helper()
 	got := Token{ShopID: 99, Exchange: "x"}
-	err := k.Verify(&got, text, tokenNow, BillingLifetime)
+	err := k.Verify(&got, text, tokenNow, ForNotice)
 	if err != ErrTokenMalformed && err != ErrTokenForged {
 		t.Fatalf("want malformed or forged, got %v: "+msg, append([]any{err}, args...)...)
 	}
@@ -151,13 +150,38 @@ func TestTokenAge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got Token
-			err := k.Verify(&got, text, c.now, BillingLifetime)
+			err := k.Verify(&got, text, c.now, ForNotice)
 			require.Equal(t, c.want, err)
 			require.Equal(t, *sampleToken(), got, "an expired token still says whose it was")
 		})
 	}
 	var got Token
-	require.NoError(t, k.Verify(&got, text, tokenNow+life+1, ClickLifetime))
+	click := sampleToken().As(ForClick)
+	require.NoError(t, k.Verify(&got, k.Append(nil, &click), tokenNow+life+1, ForClick), "a click lives longer")
+	require.Equal(t, ErrTokenExpired, k.Verify(&got, k.Append(nil, &click), tokenNow+ClickLifetime.Milliseconds()+1, ForClick))
+}
+
+// TestATokenServesItsPurposeOnly: who sees the markup must not bill with it.
+func TestATokenServesItsPurposeOnly(t *testing.T) {
+	k := keyring(t)
+	purposes := []uint8{ForNotice, ForImpression, ForClick}
+	for _, made := range purposes {
+		tok := sampleToken().As(made)
+		text := k.Append(nil, &tok)
+		for _, used := range purposes {
+			var got Token
+			err := k.Verify(&got, text, tokenNow, used)
+			if made == used {
+				require.NoError(t, err)
+				require.Equal(t, tok, got)
+				continue
+			}
+			require.Equal(t, ErrTokenForged, err)
+			require.Zero(t, got)
+		}
+	}
+	click := sampleToken().As(ForClick)
+	require.Zero(t, click.Price+money.CPM(click.Hold)+money.CPM(click.Rate)+money.CPM(click.FeeBPS), "a shop and a publisher see it")
 }
 
 func TestKeysRotate(t *testing.T) {
@@ -180,7 +204,7 @@ func TestKeysRotate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got Token
-			require.Equal(t, c.want, c.ring.Verify(&got, c.text, tokenNow, BillingLifetime))
+			require.Equal(t, c.want, c.ring.Verify(&got, c.text, tokenNow, ForNotice))
 		})
 	}
 }
@@ -215,7 +239,7 @@ func TestKeyringDoesNotKeepTheCallersSecret(t *testing.T) {
 func TestLongExchangeNameIsCut(t *testing.T) {
 	k, tok, got := keyring(t), sampleToken(), Token{}
 	tok.Exchange = strings.Repeat("e", MaxExchangeName+5)
-	require.NoError(t, k.Verify(&got, k.Append(nil, tok), tokenNow, BillingLifetime))
+	require.NoError(t, k.Verify(&got, k.Append(nil, tok), tokenNow, ForNotice))
 	require.Equal(t, tok.Exchange[:MaxExchangeName], got.Exchange)
 }
 
@@ -247,7 +271,7 @@ func TestKeyringIsSafeForManyGoroutines(t *testing.T) {
 			for i := range 500 {
 				tok.CampaignID = uint32(g*1000 + i)
 				buf = k.Append(buf[:0], tok)
-				if err := k.Verify(&got, buf, tokenNow, time.Hour); err != nil || got.CampaignID != tok.CampaignID {
+				if err := k.Verify(&got, buf, tokenNow, ForNotice); err != nil || got.CampaignID != tok.CampaignID {
 					t.Errorf("got campaign %d, want %d: %v", got.CampaignID, tok.CampaignID, err)
 					return
 				}
@@ -268,7 +292,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("\n"), TokenMaxLen))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var got Token
-		err := k.Verify(&got, text, tokenNow, BillingLifetime)
+		err := k.Verify(&got, text, tokenNow, ForNotice)
 		if err == nil && !bytes.Equal(text, k.Append(nil, &got)) {
 			t.Fatalf("%q is not the token's own text", text)
 		}
@@ -295,7 +319,7 @@ func BenchmarkTokenVerify(b *testing.B) {
 	text, got := k.Append(nil, sampleToken()), Token{}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := k.Verify(&got, text, tokenNow, BillingLifetime); err != nil {
+		if err := k.Verify(&got, text, tokenNow, ForNotice); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -142,6 +142,37 @@ func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, 
 	return !twice
 }
 
+// Hold sets amount aside whether the limits allow it or not: for bids that are
+// out there already.
+func (b *Book) Hold(campaign uint32, bid events.ID, amount money.Nano, day int32, expiresMS int64) {
+	a, k := b.Account(campaign), key(bid)
+	s := &b.holds[k%holdShards]
+	s.mu.Lock()
+	_, known := s.byID[k]
+	if !known {
+		s.byID[k] = hold{account: a.index, day: day, amount: int64(amount), expires: expiresMS}
+	}
+	s.mu.Unlock()
+	if !known {
+		b.open.Add(1)
+		a.move(int64(amount), day)
+		a.held.Add(int64(amount))
+	}
+}
+
+// HeldByCampaign sums the open holds of every campaign that has some.
+func (b *Book) HeldByCampaign() map[uint32]money.Nano {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	out := make(map[uint32]money.Nano)
+	for _, a := range b.accounts {
+		if n := a.held.Load(); n > 0 {
+			out[a.id] = money.Nano(n)
+		}
+	}
+	return out
+}
+
 // Reprice lowers the hold of a bid to what its win notice said it will cost.
 func (b *Book) Reprice(bid events.ID, amount money.Nano) {
 	k := key(bid)

@@ -12,9 +12,11 @@ trap 'rm -f "$log"' EXIT
 run() {
 	echo "== $1"
 	shift
-	"$@" >"$log" 2>&1 || fail=1
+	local bad=0
+	"$@" >"$log" 2>&1 || bad=1
 	grep -E '^(---|    ---) FAIL|^FAIL|^panic|^ok |no test files' "$log" | grep -v 'no test files' || true
-	if [ "$fail" != 0 ]; then
+	if [ "$bad" != 0 ]; then
+		fail=1
 		echo "-- the end of what failed:"
 		grep -vE '^(=== |--- PASS|    --- PASS|ok |PASS)' "$log" | tail -n 200
 	fi

@@ -34,7 +34,6 @@ func (c *concept) products(site string, seed uint64) []campaigns.Product {
 	return out
 }
 
-
 // model is an invented, pronounceable name.
 func model(rng *rand.Rand) string {
 	const consonants, vowels = "bdfgklmnprstw", "aeiou"

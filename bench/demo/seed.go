@@ -142,7 +142,7 @@ func (s *Shop) ensureShop(ctx context.Context, api *client, cfg *Config) error {
 	}
 	body := map[string]any{
 		"name": s.Name, "domain": s.Domain, "url": cfg.Site + "/" + s.Slug + "/", "logo_url": cfg.Site + "/img/" + s.Slug + "/logo.svg",
-		"currency": "PLN", "time_zone": "Europe/Warsaw", "fee_bps": 1000, "categories": s.concept.categories,
+		"currency": "PLN", "time_zone": "Europe/Warsaw", "language": s.concept.language, "fee_bps": 1000, "categories": s.concept.categories,
 	}
 	var made struct {
 		ID uint32 `json:"id"`

@@ -13,6 +13,7 @@ type line struct {
 // concept is an invented shop.
 type concept struct {
 	slug, name, domain, tagline string
+	language                    string   // of the ads; empty takes any wlang
 	categories                  []string // IAB
 	hue                         int      // of its colours, degrees
 	brands, qualities           []string
@@ -23,7 +24,7 @@ type concept struct {
 func concepts() []concept {
 	return []concept{
 		{
-			slug: "furniture", name: "Dębowy Kąt", domain: "debowykat.example", tagline: "Meble, które zostają na lata",
+			slug: "furniture", name: "Dębowy Kąt", domain: "debowykat.example", language: "pl", tagline: "Meble, które zostają na lata",
 			categories: []string{"IAB10", "IAB10-7"}, hue: 28, size: 600,
 			brands:    []string{"Sosna&Syn", "Nordlund", "Warsztat 7", "Lipa", "Forma Cicha"},
 			qualities: []string{"dębowy", "jesionowy", "tapicerowany", "składany", "narożny", "skandynawski", "loftowy", "bielony"},
@@ -37,7 +38,7 @@ func concepts() []concept {
 			},
 		},
 		{
-			slug: "shoes", name: "Szybka Stopa", domain: "szybkastopa.example", tagline: "Buty na każdą drogę",
+			slug: "shoes", name: "Szybka Stopa", domain: "szybkastopa.example", language: "pl", tagline: "Buty na każdą drogę",
 			categories: []string{"IAB18", "IAB18-4"}, hue: 210, size: 900,
 			brands:    []string{"Kilometr", "Halny", "Tempo", "Obcas&Co", "Wydma"},
 			qualities: []string{"lekkie", "skórzane", "wodoodporne", "miejskie", "zamszowe", "terenowe", "klasyczne", "letnie"},

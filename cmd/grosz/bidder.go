@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/grosz/grosz/bidder"
+	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/clock"
@@ -34,6 +38,9 @@ type bidderConfig struct {
 	Parts     int      `config:"partitions" help:"partitions of new event topics" default:"4"`
 	SpoolMax  int64    `config:"spool-bytes" help:"bound on the spool's disk in bytes" default:"4294967296"`
 	Profiles  int      `config:"profiles" help:"bound on profiles in memory" default:"1000000"`
+	Crawlers  []string `config:"crawlers" help:"files of crawlers' user agents (IAB list format), beside the built-in ones"`
+	Centres   []string `config:"data-centres" help:"files of data centres' addresses, a CIDR prefix a line"`
+	Samples   int      `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
 }
 
 func (c *bidderConfig) Validate() error {
@@ -87,7 +94,8 @@ func runBidder(ctx context.Context, e env, args []string) error {
 func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 	cfg := bidder.Config{
 		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: filepath.Join(c.Dir, "assets"),
-		StateDir: filepath.Join(c.Dir, "bidder"),
+		StateDir: filepath.Join(c.Dir, "bidder"), AdminKeySHA256: adminKeyHash(c.Dir),
+		Samples: bidder.SampleConfig{Size: c.Samples},
 	}
 	cfg.Profiles.MaxProfiles = c.Profiles
 	return bidder.New(cfg, deps)
@@ -108,6 +116,9 @@ func bidderDeps(c *bidderConfig, e env) (bidder.Deps, error) {
 	if d.Exchanges, err = loadExchanges(c.Exchanges); err != nil {
 		return d, err
 	}
+	if d.Traffic, err = traffic.NewWatch(traffic.WatchConfig{Crawlers: c.Crawlers, DataCentres: c.Centres}, d.Clock, e.log); err != nil {
+		return d, err
+	}
 	d.Spool, err = spool.Open(spool.Config{Dir: filepath.Join(c.Dir, "bidder", "spool"), MaxBytes: c.SpoolMax}, e.log)
 	return d, err
 }
@@ -124,7 +135,7 @@ func loadExchanges(dir string) ([]*bidder.Exchange, error) {
 		text, err := os.ReadFile(f)
 		if err == nil {
 			var x *bidder.Exchange
-			if x, err = bidder.ParseExchange(text); err == nil {
+			if x, err = bidder.ParseExchangeWith(text, exchangeSecrets(dir)); err == nil {
 				out = append(out, x)
 				continue
 			}
@@ -132,6 +143,28 @@ func loadExchanges(dir string) ([]*bidder.Exchange, error) {
 		errs = append(errs, fmt.Errorf("%s: %w", f, err))
 	}
 	return out, errors.Join(errs...)
+}
+
+// exchangeSecrets finds price keys that exchange files name: files beside
+// them, or variables.
+func exchangeSecrets(dir string) bidder.Secrets {
+	return bidder.Secrets{Env: os.LookupEnv, File: func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return os.ReadFile(name)
+	}}
+}
+
+// adminKeyHash is the hash of the console's first key, which may ask for
+// explanations; empty while the console has not made one.
+func adminKeyHash(dir string) string {
+	key, err := os.ReadFile(filepath.Join(dir, "admin.key"))
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(bytes.TrimSpace(key))
+	return hex.EncodeToString(sum[:])
 }
 
 // listenBoth listens for http and https on one port.
@@ -142,7 +175,16 @@ func listenBoth(c *bidderConfig) (net.Listener, error) {
 	}
 	host := "127.0.0.1"
 	if u, err := url.Parse(c.Public); err == nil {
-		host = u.Hostname()
+		host = u.Host
+	}
+	return bothSchemes(l, host)
+}
+
+// bothSchemes lets a listener answer https as well, for a host with or
+// without a port.
+func bothSchemes(l net.Listener, host string) (net.Listener, error) {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
 	}
 	cert, err := tlsmux.SelfSigned(time.Now(), host, "localhost")
 	if err != nil {
@@ -167,6 +209,7 @@ func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bi
 	})
 	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(w)) })
 	g.Go(func() error { b.RunBidLog(life, bids); return nil })
+	g.Go(func() error { deps.Traffic.Run(life); return nil })
 	srv := b.Server()
 	g.Go(func() error { return srv.Serve(l) })
 	select {

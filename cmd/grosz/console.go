@@ -50,7 +50,8 @@ func runConsole(ctx context.Context, e env, args []string) error {
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
 		ReadFeed: feedjob.Read,
 		EnsureTopic: func(ctx context.Context) error {
-			return kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(0), e.log)
+			// The others' partitions are the bidder's and the loader's to say.
+			return kafka.EnsureTopics(ctx, c.Kafka, kafka.CampaignTopics(), e.log)
 		},
 	})
 	if err != nil {

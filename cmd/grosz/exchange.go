@@ -60,6 +60,9 @@ func runExchange(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	defer stopSites()
+	if err := waitShops(ctx, c.Bidder, shops); err != nil {
+		return err
+	}
 	world, err := sim.New(sim.Config{
 		Dir: filepath.Join(c.Dir, "exchange"), BidderURL: "http://" + c.Bidder, PublicURL: c.publicURL(),
 		Shops: demo.SimShops(shops), Shoppers: c.Shoppers, Rate: c.Rate, Seed: c.Seed, Log: e.log,
@@ -74,6 +77,21 @@ func runExchange(ctx context.Context, e env, args []string) error {
 	defer stop()
 	e.log.Info("exchanges and shoppers run", "rate", c.Rate, "shops", len(shops), "pages", "http://"+c.Shop)
 	return world.Run(ctx)
+}
+
+// waitShops waits until the bidder knows the shops, so that their first
+// visitors are not turned away.
+func waitShops(ctx context.Context, bidder string, shops []demo.Shop) error {
+	for _, s := range shops {
+		for !answers(ctx, fmt.Sprintf("http://%s/pixel.js?shop=%d", bidder, s.ID)) {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	return nil
 }
 
 // seedDemo makes the demo shops and campaigns, once the console answers.
@@ -110,6 +128,9 @@ func seedDemo(ctx context.Context, e env, c *exchangeConfig) ([]demo.Shop, error
 func serveHTTP(flag, addr string, h http.Handler) (stop func(), err error) {
 	l, err := listen(flag, addr)
 	if err != nil {
+		return nil, err
+	}
+	if l, err = bothSchemes(l, addr); err != nil { // ads on https pages show its pictures
 		return nil, err
 	}
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second}

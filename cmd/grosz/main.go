@@ -63,6 +63,9 @@ func run(ctx context.Context, args []string, e env) error {
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		return help(ctx, e, args)
 	}
+	if args[0] == "--version" {
+		args[0] = "version"
+	}
 	for _, r := range roles() {
 		if r.name == args[0] {
 			e.log = slog.New(slog.NewTextHandler(e.errOut, &slog.HandlerOptions{Level: level(e.environ)})).With("role", r.name)

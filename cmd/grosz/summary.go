@@ -36,6 +36,7 @@ const summaryEvery = 2 * time.Second
 type summaryRow struct {
 	Shop     string `json:"shop_name"`
 	Campaign string `json:"campaign_name"`
+	Exchange string `json:"exchange"`
 	Currency string `json:"currency"`
 	Bids     string `json:"bids"`
 	Wins     string `json:"wins"`
@@ -45,13 +46,13 @@ type summaryRow struct {
 	CPO      string `json:"cost_per_order"`
 }
 
-const summaryQuery = `SELECT r.shop_name AS shop_name, r.campaign_name AS campaign_name, r.currency AS currency,
+const summaryQuery = `SELECT r.shop_name AS shop_name, r.campaign_name AS campaign_name, r.exchange AS exchange, r.currency AS currency,
  toString(sum(r.bids)) AS bids, toString(sum(r.wins)) AS wins, toString(sum(r.clicks)) AS clicks,
- toString(round(sum(r.spend), 2)) AS spend, toString(sum(r.orders)) AS orders,
- if(sum(r.orders) = 0, '-', toString(round(sum(r.spend) / sum(r.orders), 2))) AS cost_per_order
+ toDecimalString(sum(r.spend), 2) AS spend, toString(sum(r.orders)) AS orders,
+ if(sum(r.orders) = 0, '-', toDecimalString(sum(r.spend) / sum(r.orders), 2)) AS cost_per_order
 FROM grosz.cost_per_order AS r
-GROUP BY r.shop, r.campaign, r.shop_name, r.campaign_name, r.currency
-ORDER BY sum(r.spend) DESC LIMIT 15 FORMAT JSONEachRow`
+GROUP BY r.shop, r.campaign, r.shop_name, r.campaign_name, r.exchange, r.currency
+ORDER BY sum(r.shop_spend) DESC LIMIT 15 FORMAT JSONEachRow`
 
 // run prints the addresses once everything answers, then the summary until
 // ctx ends.
@@ -138,15 +139,17 @@ func (s *summary) print(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 		return
+	case err != nil && time.Since(s.started) < 15*time.Second:
+		fmt.Fprintln(&buf, "results appear in a moment: the tables are being made")
 	case err != nil:
 		fmt.Fprintf(&buf, "results are not to be had yet: %v\n", firstLine(err))
 	case len(rows) == 0:
 		fmt.Fprintln(&buf, "no bids yet: send a request to /openrtb2/{exchange}, see docs/exchanges.md")
 	default:
 		w := tabwriter.NewWriter(&buf, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(w, "shop\tcampaign\tbids\twins\tclicks\torders\tspend\tcost per order\t")
+		fmt.Fprintln(w, "shop\tcampaign\texchange\tbids\twins\tclicks\torders\tspend\tcost per order\t")
 		for _, r := range rows {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t\n", clipTo(r.Shop, 18), clipTo(r.Campaign, 28), r.Bids, r.Wins, r.Clicks, r.Orders, r.Spend, r.Currency, r.CPO)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s %s\t%s\t\n", clipTo(r.Shop, 16), clipTo(r.Campaign, 26), r.Exchange, r.Bids, r.Wins, r.Clicks, r.Orders, r.Spend, r.Currency, r.CPO)
 		}
 		_ = w.Flush()
 	}
@@ -180,7 +183,11 @@ func (s *summary) traffic(ctx context.Context) string {
 		if s.last == nil {
 			return 0
 		}
-		return (m[name] - s.last[name]) / now.Sub(s.lastAt).Seconds()
+		before := s.last[name]
+		if m[name] < before {
+			before = 0 // a new process counts from the beginning
+		}
+		return (m[name] - before) / now.Sub(s.lastAt).Seconds()
 	}
 	line := fmt.Sprintf("%s  %.0f requests/s, %.0f bids/s, %.0f notices/s; %.0f profiles; spool backlog %.0f bytes; restarts %d",
 		now.Format(time.TimeOnly), rate("grosz_bid_requests_total"), rate("grosz_bid_responses_total"), rate("grosz_notices_total"),

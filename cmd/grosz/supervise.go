@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -75,7 +77,7 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 	}
 	defer logFile.Close()
 	cmd := exec.Command(s.self, append([]string{ch.role}, ch.args...)...)
-	cmd.Env = append(append([]string(nil), s.environ...), supervised+"=1")
+	cmd.Env = append(childEnv(s.environ), supervised+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; we stop children in order
 	alive, err := cmd.StdinPipe()                         // ends with us, however we end
 	if err != nil {
@@ -108,6 +110,12 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 		<-ended
 	}
 	return out.last(), nil
+}
+
+// childEnv is the environment without the file of our own settings, which are
+// not the child's.
+func childEnv(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool { return strings.HasPrefix(kv, "GROSZ_CONFIG=") })
 }
 
 func (s *supervisor) note(role string, f func(*running)) {

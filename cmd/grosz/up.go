@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -125,11 +127,7 @@ func prepare(ctx context.Context, c *upConfig) error {
 			return err
 		}
 	}
-	var errs []error
-	for flag, addr := range c.ports() {
-		errs = append(errs, waitFree(ctx, flag, addr))
-	}
-	return errors.Join(errs...)
+	return waitFree(ctx, c.ports())
 }
 
 func (c *upConfig) ports() map[string]string {
@@ -146,22 +144,27 @@ func (c *upConfig) ports() map[string]string {
 	return p
 }
 
-// waitFree waits a little for a port: after a crash the children of the last
-// run are just ending.
-func waitFree(ctx context.Context, flag, addr string) error {
-	var err error
-	for range 30 {
-		var l net.Listener
-		if l, err = listen(flag, addr); err == nil {
-			return l.Close()
+// waitFree waits a little for the ports: after a crash the children of the
+// last run are just ending. Every port that stays taken is named.
+func waitFree(ctx context.Context, ports map[string]string) error {
+	for try := 0; ; try++ {
+		var errs []error
+		for _, flag := range slices.Sorted(maps.Keys(ports)) {
+			l, err := listen(flag, ports[flag])
+			if err == nil {
+				err = l.Close()
+			}
+			errs = append(errs, err)
+		}
+		err := errors.Join(errs...)
+		if err == nil || try == 25 || ctx.Err() != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	return err
 }
 
 // child is one supervised role.

@@ -214,6 +214,17 @@ func (b *BidLog) TakeDrops() []Drop {
 	return out
 }
 
+// ReturnDrop puts a count back that could not be recorded.
+func (b *BidLog) ReturnDrop(d Drop) {
+	s := &b.shards[0]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drops == nil {
+		s.drops = make(map[dropKey]int64)
+	}
+	s.drops[dropKey{d.ShopID, d.CampaignID}] += d.Count
+}
+
 // BidLogStats of a BidLog, for metrics.
 type BidLogStats struct {
 	Sent, Dropped  uint64

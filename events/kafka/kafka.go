@@ -37,12 +37,16 @@ func Topics(partitions int) []TopicSpec {
 	if partitions == 0 {
 		partitions = 4
 	}
-	return []TopicSpec{
+	return append(CampaignTopics(), []TopicSpec{
 		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
 		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},
-		{Name: events.TopicCampaigns, Partitions: 1, Compacted: true},
-	}
+	}...)
+}
+
+// CampaignTopics is the part of Topics that carries campaigns.
+func CampaignTopics() []TopicSpec {
+	return []TopicSpec{{Name: events.TopicCampaigns, Partitions: 1, Compacted: true}}
 }
 
 // SpoolTopics are the topics that a spool's Record.Topic counts into.
@@ -90,7 +94,13 @@ func createTopics(ctx context.Context, brokers []string, specs []TopicSpec) erro
 		}
 		req.Topics = append(req.Topics, tc)
 	}
-	res, err := client(brokers).CreateTopics(ctx, req)
+	// A transport of its own: the shared one remembers for seconds that a broker
+	// was not there yet.
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	c := client(brokers)
+	c.Transport = transport
+	res, err := c.CreateTopics(ctx, req)
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,8 @@ type Spool struct {
 	cfg Config
 	log *slog.Logger
 	wal *wal.WAL
+	// lock says that the directory is ours; it ends with the process.
+	lock *os.File
 
 	in     chan *waiter
 	closed chan struct{} // closed by Close: no more appends
@@ -101,7 +103,7 @@ type Spool struct {
 
 	last     atomic.Uint64 // newest committed index
 	shipped  atomic.Uint64 // newest index known to be in Kafka
-	pending  atomic.Int64  // bytes appended and not shipped, since Open
+	pending  atomic.Int64  // bytes appended and not shipped
 	dirBytes atomic.Int64
 	commits  atomic.Uint64
 	records  atomic.Uint64
@@ -123,13 +125,17 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool directory: %w", err)
 	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
 	quiet := hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: slogWriter{log}})
 	w, err := wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithLogger(quiet))
 	if err != nil {
-		return nil, fmt.Errorf("open spool %s: %w", cfg.Dir, err)
+		return nil, errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), lock.Close())
 	}
 	s := &Spool{
-		cfg: cfg, log: log, wal: w,
+		cfg: cfg, log: log, wal: w, lock: lock,
 		in:     make(chan *waiter, cfg.BatchRecords),
 		closed: make(chan struct{}), done: make(chan struct{}), fresh: make(chan struct{}, 1),
 	}
@@ -145,9 +151,39 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if first > 0 {
 		s.shipped.Store(first - 1)
 	}
+	for i := s.shipped.Load() + 1; i <= last && last > 0; i++ {
+		var l raft.Log
+		if err := w.GetLog(i, &l); err != nil {
+			return nil, fmt.Errorf("read spool %s: entry %d: %w", cfg.Dir, i, err)
+		}
+		s.pending.Add(int64(len(l.Data)))
+	}
 	s.measure()
 	go s.commit()
 	return s, nil
+}
+
+// Backlog calls fn for every record that was in the spool when it was called
+// and may not be in Kafka yet, oldest first. Ship may run meanwhile.
+func (s *Spool) Backlog(fn func(Record) error) error {
+	last := s.last.Load()
+	for next := s.shipped.Load() + 1; next <= last; {
+		recs, upTo, _, err := s.read(next, 1<<20)
+		if err != nil {
+			if next <= s.shipped.Load() { // shipped and trimmed under us
+				next = s.shipped.Load() + 1
+				continue
+			}
+			return err
+		}
+		for _, r := range recs {
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+		next = upTo + 1
+	}
+	return nil
 }
 
 // Append makes recs durable, all or none, and returns when they are: after
@@ -369,7 +405,7 @@ func (s *Spool) measure() {
 // Stats of a spool, for metrics.
 type Stats struct {
 	Records, Commits uint64
-	BacklogBytes     int64 // appended since start and not yet in Kafka
+	BacklogBytes     int64 // not yet in Kafka
 	BacklogEntries   uint64
 	DirBytes         int64
 	MaxBytes         int64
@@ -394,7 +430,7 @@ func (s *Spool) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		<-s.done
-		err = s.wal.Close()
+		err = errors.Join(s.wal.Close(), s.lock.Close())
 	})
 	if err != nil {
 		return fmt.Errorf("close spool: %w", err)

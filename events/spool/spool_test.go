@@ -90,6 +90,18 @@ func TestAFailingSinkLosesNothing(t *testing.T) {
 	require.Equal(t, 10, got)
 }
 
+func TestASecondProcessIsToldAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Config{Dir: dir}, quiet())
+	require.NoError(t, err)
+	_, err = Open(Config{Dir: dir}, quiet())
+	require.ErrorIs(t, err, ErrInUse)
+	require.NoError(t, s.Close())
+	s, err = Open(Config{Dir: dir}, quiet())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+}
+
 func TestFullAnswersErrFull(t *testing.T) {
 	s, err := Open(Config{Dir: t.TempDir(), MaxBytes: 1}, quiet())
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func FindLibrary(explicit string) (string, error) {
 			continue
 		}
 		if err := isLibrary(named.path); err != nil {
-			return "", fmt.Errorf("warehouse: %w: %s names %s: %w", ErrNoLibrary, named.from, named.path, err)
+			return "", fmt.Errorf("warehouse: %w: %s names %s: %w; correct that, or leave it out and run `make libchdb`", ErrNoLibrary, named.from, named.path, err)
 		}
 		return filepath.Abs(named.path)
 	}

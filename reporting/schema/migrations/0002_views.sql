@@ -68,14 +68,17 @@ CREATE OR REPLACE VIEW grosz.orders
     currency  LowCardinality(String) COMMENT 'currency of value'
 )
 AS SELECT
-    argMax(e.day, e.version)       AS day,
-    argMax(e.time, e.version)      AS time,
-    e.shop_id                      AS shop,
+    -- Reports of one order may lie in different partitions (the pixel's and the
+    -- server's name the person differently), so the one received first counts;
+    -- a click is taken from whichever report knows one.
+    argMin(e.day, (e.received, -e.version))      AS day,
+    argMin(e.time, (e.received, -e.version))     AS time,
+    e.shop_id                                    AS shop,
     if(e.order_id = '', toString(e.event_id), e.order_id) AS order_id,
-    argMax(e.user, e.version)      AS user,
-    argMax(e.click_bid, e.version) AS click_bid,
-    argMax(e.value, e.version)     AS value,
-    argMax(e.currency, e.version)  AS currency
+    argMin(e.user, (e.received, -e.version))     AS user,
+    argMinIf(e.click_bid, (e.received, -e.version), e.click_bid != toUUID('00000000-0000-0000-0000-000000000000')) AS click_bid,
+    argMin(e.value, (e.received, -e.version))    AS value,
+    argMin(e.currency, (e.received, -e.version)) AS currency
 FROM grosz.shop_events AS e
 WHERE e.type = 'purchase'
 GROUP BY shop, order_id
@@ -244,7 +247,7 @@ CREATE OR REPLACE VIEW grosz.rejections
     shop     UInt32                 COMMENT 'shop, if readable; else 0',
     campaign UInt32                 COMMENT 'campaign, if readable; else 0',
     bid      UUID                   COMMENT 'bid, if readable; else all zeros',
-    reason   LowCardinality(String) COMMENT 'forged, expired, malformed, unknown_shop',
+    reason   LowCardinality(String) COMMENT 'forged, expired or malformed, then _ and the kind of notice, such as forged_billing',
     raw      String                 COMMENT 'the price macro as it came',
     node     LowCardinality(String) COMMENT 'the node that refused it'
 )
