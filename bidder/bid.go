@@ -107,7 +107,10 @@ func (b *Bidder) decideBasis(c *bidContext) {
 	c.basis = privacy.Decide(&sig, &x.privacy, c.nowMS)
 	x.counters.privacy[c.basis.ProfileWhy].Add(1)
 	if c.basis.Profile || c.basis.Identify {
-		c.user = userOf(x.Name, v)
+		var optedOut bool
+		if c.user, optedOut = b.people.user(x.Name, v, c.nowMS); optedOut {
+			c.user, c.basis = segments.UserKey{}, privacy.Basis{}
+		}
 	}
 }
 

@@ -98,6 +98,10 @@ type Deps struct {
 	Spool     *spool.Spool
 	Exchanges []*Exchange
 	Rates     *money.Rates
+	// Matches are the exchanges' ids of people; nil: none are matched.
+	Matches MatchTable
+	// Suppress is who asked to be forgotten; nil only in tests.
+	Suppress SuppressionList
 	// Traffic knows crawlers and data centres; nil means the built-in crawlers.
 	Traffic *traffic.Watch
 	Log     *slog.Logger
@@ -113,6 +117,7 @@ type Bidder struct {
 
 	state     atomic.Pointer[State]
 	exchanges map[string]*Exchange
+	publishMu sync.Mutex // of rates, and of publishing States in order
 	rates     *money.Rates
 
 	profiles   atomic.Pointer[segments.Store]
@@ -126,6 +131,7 @@ type Bidder struct {
 	repeats    repeatSet
 	samples    *Sampler
 	consents   *privacy.Cache
+	people     *people
 	traffic    *traffic.Watch
 	checks     *selfChecks
 	gate       *gate
@@ -202,7 +208,35 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	b.Publish(campaigns.Input{})
 	// Before the first notice: a restored book must not have settled anything.
 	b.profilePoint, b.bookPoint = b.profileCheckpoint(), b.bookCheckpoint()
+	if b.people, err = newPeople(b, b.peopleConfig(d)); err != nil {
+		return nil, err
+	}
 	return b, nil
+}
+
+// peopleConfig joins the exchanges' ways of matching ids with what keeps them.
+func (b *Bidder) peopleConfig(d Deps) PeopleConfig {
+	c := PeopleConfig{
+		Sync: make(map[string]SyncConfig), Matches: d.Matches, Suppress: d.Suppress,
+		Emit: func(e *events.Erasure) error {
+			return b.spool.Append(spool.Record{Topic: ekafka.SpoolErasures, Key: e.Key(), Value: e.AppendJSON(nil)})
+		},
+	}
+	for name, x := range b.exchanges {
+		if x.sync.URL != "" || len(x.sync.RedirectHosts)+len(x.sync.EIDSources) > 0 {
+			c.Sync[name] = x.sync
+		}
+	}
+	return c
+}
+
+// SetRates puts new exchange rates in force.
+func (b *Bidder) SetRates(r *money.Rates) {
+	b.publishMu.Lock()
+	b.rates = r
+	snap := b.state.Load().Snapshot
+	b.publishMu.Unlock()
+	b.publish(snap)
 }
 
 func (b *Bidder) nextSeed() (seed [32]byte) {

@@ -5,7 +5,6 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
-	"github.com/grosz/grosz/segments"
 )
 
 // describeRequest fills the facts that all imps of the request share.
@@ -94,15 +93,6 @@ func offered(imp *openrtb.Imp, media uint8) bool {
 		return imp.Native.Present
 	}
 	return false
-}
-
-// userOf finds the DSP-wide id: the id synced with the exchange, else the
-// device's advertising id.
-func userOf(exchange string, v *openrtb.Request) segments.UserKey {
-	if v.User.BuyerUID != "" {
-		return segments.UserFromExchange(exchange, v.User.BuyerUID)
-	}
-	return segments.UserFromIFA(v.Device.IFA)
 }
 
 // usd is what a request without cur asks for (§ 3.2.1).

@@ -145,6 +145,9 @@ func (b *Bidder) shopEvent(shop *campaigns.CompiledShop, raw json.RawMessage, pi
 	if bad != nil {
 		return nil, bad
 	}
+	if b.people.optedOut(uid) {
+		return nil, &itemError{Field: "user", Message: "this person opted out of being known here"}
+	}
 	e := &events.ShopEvent{
 		Type: in.Type, TimeMS: in.TimeMS, ReceivedMS: now, ShopID: shop.ID,
 		UID: uid, User: segments.Pseudonym(shop.Salt, uid),

@@ -88,6 +88,8 @@ type ExchangeConfig struct {
 	Gzip string `yaml:"gzip"`
 	// Auth says who may send bid requests. Empty: anyone.
 	Auth AuthConfig `yaml:"auth"`
+	// Sync is how user ids are matched with the exchange.
+	Sync SyncConfig `yaml:"sync"`
 	// VendorID is our id in IAB Europe's Global Vendor List, as consent strings
 	// of this exchange's users name it. 0: not registered.
 	VendorID uint16 `yaml:"vendor_id"`
@@ -161,6 +163,7 @@ type Exchange struct {
 	clickEncode  bool
 	gzip         gzipMode
 	privacy      privacy.Config
+	sync         SyncConfig
 	rate         rateLimit
 	authHeader   string
 	tokens       [][32]byte

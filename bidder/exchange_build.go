@@ -285,6 +285,10 @@ func (b *exchangeBuilder) people() {
 	if err != nil {
 		b.bad("%w", err)
 	}
+	x.sync = c.Sync
+	if _, err := newSyncRoute(c.Name, c.Sync); err != nil {
+		b.bad("%w", err)
+	}
 	x.privacy = privacy.Config{
 		VendorID: c.VendorID, MayProfile: x.mayProfile, MayLog: c.MayLog,
 		MeasureByInterest: c.MeasureByInterest, WhenAbsent: absent,

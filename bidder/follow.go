@@ -28,8 +28,21 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	g.Go(func() error {
 		return b.follower(events.TopicCampaigns, nil, compiler.record, compiler.caughtUp).Run(ctx)
 	})
-	g.Go(func() error { return b.followShopEvents(ctx) })
-	g.Go(func() error { return b.followEvents(ctx) })
+	// Who asked to be forgotten is known before anything of theirs is read.
+	erased := make(chan struct{})
+	g.Go(func() error { return b.people.follow(ctx, sync.OnceFunc(func() { close(erased) })) })
+	after := func(run func(context.Context) error) func() error {
+		return func() error {
+			select {
+			case <-erased:
+				return run(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+	g.Go(after(b.followShopEvents))
+	g.Go(after(b.followEvents))
 	g.Go(func() error { b.housekeeping(ctx); return nil })
 	return g.Wait()
 }
@@ -42,7 +55,9 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 	handle := func(m kafka.Message) error {
 		b.profilesMu.Lock()
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
-			b.profiles.Load().Apply(e)
+			if !b.people.suppressed(e) {
+				b.profiles.Load().Apply(e)
+			}
 			return nil
 		})
 		b.profilesMu.Unlock()
@@ -183,6 +198,8 @@ func (b *Bidder) Publish(in campaigns.Input) []campaigns.Problem {
 }
 
 func (b *Bidder) publish(snap *campaigns.Snapshot) {
+	b.publishMu.Lock()
+	defer b.publishMu.Unlock()
 	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
 }
 
@@ -215,6 +232,9 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		}
 		if n%200 == 0 {
 			b.recordDrops()
+		}
+		if n%72_000 == 0 { // hourly
+			b.people.lateCounts()
 		}
 	}
 }

@@ -99,6 +99,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 		}
 	}
 	b.refusals.write(w)
+	b.people.writeMetrics(w)
 }
 
 // slotCounter counts within one slot of time at a time.

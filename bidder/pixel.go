@@ -58,6 +58,10 @@ func (b *Bidder) pixelEvents(ctx *fasthttp.RequestCtx) {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return
 	}
+	if optedOut(ctx) || b.people.cookieSuppressed(ctx) {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return
+	}
 	b.takeBatch(ctx, shop, b.cookieUser(ctx))
 }
 

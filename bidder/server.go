@@ -80,6 +80,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.pixelEvents(ctx)
 		case pathWhy:
 			b.why(ctx)
+		case pathOptOut:
+			b.people.optOut(ctx)
 		case PathExplain, PathSamples:
 			explain(ctx)
 		case "/healthz":
@@ -95,6 +97,10 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 func (b *Bidder) other(ctx *fasthttp.RequestCtx, path string, assets fasthttp.RequestHandler) {
 	if strings.HasPrefix(path, "/assets/") {
 		assets(ctx)
+		return
+	}
+	if x, ok := strings.CutPrefix(path, pathSync); ok {
+		b.people.sync(ctx, x)
 		return
 	}
 	if id, ok := strings.CutPrefix(path, "/api/v1/shops/"); ok {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,25 +23,29 @@ import (
 	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/clock"
 	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/internal/rates"
 	"github.com/grosz/grosz/internal/tlsmux"
+	"github.com/grosz/grosz/segments/match"
+	"github.com/grosz/grosz/segments/suppress"
 )
 
 type bidderConfig struct {
 	listening
-	Dir       string   `config:"data" help:"directory of all data; this node's spool is in DIR/bidder" default:"./data"`
-	Addr      string   `config:"bidder" help:"address of the bidder's listener" default:"127.0.0.1:8080"`
-	Metrics   string   `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8091"`
-	Public    string   `config:"public-url" help:"URL by which exchanges and browsers reach the bidder; default http://ADDRESS"`
-	Kafka     []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
-	Exchanges string   `config:"exchanges" help:"directory of exchange files (*.yaml); default DIR/exchanges"`
-	Rates     string   `config:"rates" help:"file of exchange rates; default DIR/rates.json if it is there"`
-	Node      string   `config:"node" help:"name of this node in events; default the host's name and port"`
-	Parts     int      `config:"partitions" help:"partitions of new event topics" default:"4"`
-	SpoolMax  int64    `config:"spool-bytes" help:"bound on the spool's disk in bytes" default:"4294967296"`
-	Profiles  int      `config:"profiles" help:"bound on profiles in memory" default:"1000000"`
-	Crawlers  []string `config:"crawlers" help:"files of crawlers' user agents (IAB list format), beside the built-in ones"`
-	Centres   []string `config:"data-centres" help:"files of data centres' addresses, a CIDR prefix a line"`
-	Samples   int      `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
+	Dir       string        `config:"data" help:"directory of all data; this node's spool is in DIR/bidder" default:"./data"`
+	Addr      string        `config:"bidder" help:"address of the bidder's listener" default:"127.0.0.1:8080"`
+	Metrics   string        `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8091"`
+	Public    string        `config:"public-url" help:"URL by which exchanges and browsers reach the bidder; default http://ADDRESS"`
+	Kafka     []string      `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
+	Exchanges string        `config:"exchanges" help:"directory of exchange files (*.yaml); default DIR/exchanges"`
+	Rates     string        `config:"rates" help:"file or https URL of exchange rates; default DIR/rates.json if it is there"`
+	RatesAge  time.Duration `config:"rates-max-age" help:"past this age of the rates nothing is bid in other currencies; -1s takes any age" default:"96h"`
+	Node      string        `config:"node" help:"name of this node in events; default the host's name and port"`
+	Parts     int           `config:"partitions" help:"partitions of new event topics" default:"4"`
+	SpoolMax  int64         `config:"spool-bytes" help:"bound on the spool's disk in bytes" default:"4294967296"`
+	Profiles  int           `config:"profiles" help:"bound on profiles in memory" default:"1000000"`
+	Crawlers  []string      `config:"crawlers" help:"files of crawlers' user agents (IAB list format), beside the built-in ones"`
+	Centres   []string      `config:"data-centres" help:"files of data centres' addresses, a CIDR prefix a line"`
+	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
 }
 
 func (c *bidderConfig) Validate() error {
@@ -78,17 +83,50 @@ func runBidder(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return errors.Join(err, deps.Spool.Close())
 	}
+	fx, err := startRates(ctx, &c, b, e)
+	if err != nil {
+		return errors.Join(err, deps.Spool.Close())
+	}
 	l, err := listenBoth(&c)
 	if err != nil {
 		return errors.Join(err, deps.Spool.Close())
 	}
-	stopMetrics, err := serveMetrics(c.Metrics, func(w io.Writer) { b.WriteMetrics(w) }, e.log)
+	stopMetrics, err := serveMetrics(c.Metrics, func(w io.Writer) {
+		b.WriteMetrics(w)
+		if fx != nil {
+			fx.WriteMetrics(w)
+		}
+	}, e.log)
 	if err != nil {
 		return errors.Join(err, l.Close(), deps.Spool.Close())
 	}
 	defer stopMetrics()
 	e.log.Info("bidder listens", "addr", l.Addr().String(), "public", c.Public, "exchanges", len(deps.Exchanges))
-	return serveBidder(ctx, &c, b, deps, l, e)
+	return serveBidder(ctx, &c, b, deps, fx, l, e)
+}
+
+// startRates reads the exchange rates once, so that a wrong file is told at
+// start, and returns the job that keeps them fresh; nil where there are none,
+// and a currency converts to itself only.
+func startRates(ctx context.Context, c *bidderConfig, b *bidder.Bidder, e env) (*rates.Refresher, error) {
+	if c.Rates == "" {
+		return nil, nil
+	}
+	cfg := rates.Config{
+		File: c.Rates, Keep: filepath.Join(c.Dir, "rates.last.json"), MaxAge: c.RatesAge,
+		OnChange: b.SetRates, Clock: clock.System{}, Log: e.log,
+	}
+	if strings.Contains(c.Rates, "://") {
+		cfg.File, cfg.URL = "", c.Rates
+	}
+	fx, err := rates.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("--rates %s: %w", c.Rates, err)
+	}
+	if err := fx.Step(ctx); err != nil {
+		e.log.Error("exchange rates are not to be had; those kept before are used while they are fresh", "from", c.Rates, "err", err)
+	}
+	return fx, nil
 }
 
 func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
@@ -110,15 +148,25 @@ func bidderDeps(c *bidderConfig, e env) (bidder.Deps, error) {
 	if d.Keys, err = loadKeyring(c.Dir); err != nil {
 		return d, err
 	}
-	if d.Rates, err = loadRates(c.Rates); err != nil {
-		return d, err
-	}
 	if d.Exchanges, err = loadExchanges(c.Exchanges); err != nil {
 		return d, err
 	}
 	if d.Traffic, err = traffic.NewWatch(traffic.WatchConfig{Crawlers: c.Crawlers, DataCentres: c.Centres}, d.Clock, e.log); err != nil {
 		return d, err
 	}
+	state := filepath.Join(c.Dir, "bidder")
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return d, fmt.Errorf("make the bidder's directory: %w", err)
+	}
+	matches, err := match.Open(match.Config{Path: filepath.Join(state, "match.log")}, d.Clock, e.log)
+	if err != nil {
+		return d, err
+	}
+	forgotten, err := suppress.Open(suppress.Config{Path: filepath.Join(state, "erased.log")}, d.Clock.NowMS(), e.log)
+	if err != nil {
+		return d, errors.Join(err, matches.Close())
+	}
+	d.Matches, d.Suppress = matches, forgotten
 	d.Spool, err = spool.Open(spool.Config{Dir: filepath.Join(c.Dir, "bidder", "spool"), MaxBytes: c.SpoolMax}, e.log)
 	return d, err
 }
@@ -193,7 +241,7 @@ func bothSchemes(l net.Listener, host string) (net.Listener, error) {
 	return tlsmux.New(l, cert), nil
 }
 
-func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bidder.Deps, l net.Listener, e env) error {
+func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bidder.Deps, fx *rates.Refresher, l net.Listener, e env) error {
 	// What follows the log and ships to it outlives the listener a little, so
 	// that what was acknowledged last is shipped as well.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -210,6 +258,11 @@ func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bi
 	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(w)) })
 	g.Go(func() error { b.RunBidLog(life, bids); return nil })
 	g.Go(func() error { deps.Traffic.Run(life); return nil })
+	if fx != nil {
+		g.Go(func() error { fx.Run(life); return nil })
+	}
+	matches, forgotten := deps.Matches.(*match.Table), deps.Suppress.(*suppress.List)
+	g.Go(func() error { matches.Run(life); return nil })
 	srv := b.Server()
 	g.Go(func() error { return srv.Serve(l) })
 	select {
@@ -223,7 +276,7 @@ func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bi
 	}
 	waitShipped(deps.Spool, 5*time.Second)
 	end()
-	err = errors.Join(err, g.Wait(), w.Close(), bids.Close(), deps.Spool.Close())
+	err = errors.Join(err, g.Wait(), w.Close(), bids.Close(), matches.Close(), forgotten.Close(), deps.Spool.Close())
 	e.log.Info("bidder ended", "unshipped_bytes", deps.Spool.Stats().BacklogBytes)
 	return err
 }

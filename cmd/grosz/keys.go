@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/grosz/grosz/events"
-	"github.com/grosz/grosz/internal/money"
 )
 
 // loadKeyring reads DIR/token.keys, making it with one key at the first
@@ -55,21 +54,4 @@ func writePrivate(path string, b []byte) error {
 		return err
 	}
 	return os.Rename(tmp, path)
-}
-
-// loadRates reads exchange rates; without a file a currency converts to
-// itself only.
-func loadRates(path string) (*money.Rates, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("--rates: %w", err)
-	}
-	r := new(money.Rates)
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("--rates %s: %w", path, err)
-	}
-	return r, nil
 }

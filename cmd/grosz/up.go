@@ -201,6 +201,13 @@ func (c *upConfig) children() []child {
 	if c.Kafka == "" {
 		list = append(list, child{"broker", []string{"--broker", c.Broker, wide}})
 	}
+	if c.Demo { // its rates are round and made up: they never age
+		for i := range list {
+			if list[i].role == "bidder" {
+				list[i].args = append(list[i].args, "--rates-max-age=-1s")
+			}
+		}
+	}
 	for i := range list {
 		list[i].args = append(list[i].args, "--data", c.Dir)
 	}

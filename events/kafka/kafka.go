@@ -41,6 +41,7 @@ func Topics(partitions int) []TopicSpec {
 		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
 		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},
+		{Name: events.TopicErasures, Partitions: 1, RetentionMS: events.ErasureRetention.Milliseconds()},
 	}...)
 }
 
@@ -50,13 +51,14 @@ func CampaignTopics() []TopicSpec {
 }
 
 // SpoolTopics are the topics that a spool's Record.Topic counts into.
-var SpoolTopics = []string{events.TopicEvents, events.TopicShopEvents, events.TopicBids}
+var SpoolTopics = []string{events.TopicEvents, events.TopicShopEvents, events.TopicBids, events.TopicErasures}
 
 // Indices into SpoolTopics.
 const (
 	SpoolEvents uint8 = iota
 	SpoolShopEvents
 	SpoolBids
+	SpoolErasures
 )
 
 func client(brokers []string) *kafka.Client {
