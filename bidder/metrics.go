@@ -86,7 +86,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 		fmt.Fprintf(w, "grosz_bid_responses_total{exchange=%q} %d\n", name, c.bids.Load())
 		for r := range privacy.NumReasons {
 			if n := c.privacy[r].Load(); n > 0 {
-				fmt.Fprintf(w, "grosz_privacy_total{exchange=%q,reason=%q} %d\n", name, privacy.Reason(r), n)
+				fmt.Fprintf(w, "grosz_privacy_total{exchange=%q,reason=%q} %d\n", name, r, n)
 			}
 		}
 		for r := range numReasons {

@@ -50,7 +50,7 @@ func (b *Bidder) respond(c *bidContext) NoBidReason {
 		if n > 0 {
 			w = append(w, ',')
 		}
-		r := ReasonNone
+		var r NoBidReason
 		if w, r = b.appendChecked(w, c, &c.bids[i]); r != ReasonNone {
 			w, refused = w[:mark], r
 			b.book.Release(c.bids[i].id)

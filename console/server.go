@@ -183,7 +183,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := srv.Shutdown(down); err != nil {
 		errs = append(errs, fmt.Errorf("console: shut down: %w", err), srv.Close())
 	}
-	<-served
+	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		errs = append(errs, fmt.Errorf("console: serve: %w", err))
+	}
 	stopPublisher()
 	errs = append(errs, <-published, s.Close())
 	return errors.Join(errs...)

@@ -101,7 +101,7 @@ func newSectionReader(r io.Reader, head [8]byte) *sectionReader {
 
 func (s *sectionReader) full(b []byte) {
 	if _, err := io.ReadFull(s.r, b); err != nil {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("%w: it is cut off", ErrDamaged)
 		}
 		s.err = err

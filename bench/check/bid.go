@@ -179,7 +179,7 @@ func (j *judge) imp(seat string, b *Bid) {
 
 func (j *judge) oneImp(seat string, b *Bid, imp obj) {
 	var media obj
-	name := ""
+	var name string
 	switch b.MType {
 	case mtypeBanner:
 		media, name = imp.obj("banner"), "banner"

@@ -209,7 +209,7 @@ func parse6(s string) (u128, bool) {
 				return u128{}, false
 			}
 			groups[n], groups[n+1] = uint16(four>>16), uint16(four)
-			n, s = n+2, ""
+			n += 2
 			break
 		}
 		groups[n], s = v, s[k:]
@@ -249,7 +249,8 @@ func parse6(s string) (u128, bool) {
 // hexGroup reads up to four hex digits; more are none.
 func hexGroup(s string) (v uint16, n int) {
 	for ; n < len(s); n++ {
-		c, d := s[n], uint16(0)
+		c := s[n]
+		var d uint16
 		switch {
 		case c >= '0' && c <= '9':
 			d = uint16(c - '0')

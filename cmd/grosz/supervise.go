@@ -90,10 +90,12 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 	}
 	s.note(ch.role, func(r *running) { r.pid = cmd.Process.Pid })
 	_ = os.WriteFile(filepath.Join(s.dir, "run", ch.role+".pid"), fmt.Appendln(nil, cmd.Process.Pid), 0o600) // for operators
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	var waitErr error
+	go func() { waitErr = cmd.Wait(); close(ended) }()
 	select {
-	case err := <-ended:
+	case <-ended:
+		err := waitErr
 		if err == nil {
 			err = errors.New("it ended without an error")
 		}

@@ -169,7 +169,7 @@ func (l *lineReader) next() (string, error) {
 			l.buf = append(l.buf, part...)
 		}
 		switch {
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case err == io.EOF && (len(l.buf) > 0 || long || len(part) > 0):
 		case err != nil:

@@ -31,7 +31,7 @@ func (s *sink) readXML(body *bufio.Reader, f Format) error {
 	}
 	for {
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if x.depth == 0 && x.items {
 				return nil
 			}

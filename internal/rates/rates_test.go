@@ -355,12 +355,14 @@ func TestFromAURL(t *testing.T) {
 		answer func(http.ResponseWriter, *http.Request)
 		want   string
 	}{
-		"an error":          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500 Internal"},
-		"nothing":           {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "204 No Content"},
-		"too much":          {func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, maxDocument+1)) }, "more than"},
-		"a page":            {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }, "invalid character"},
-		"away, unencrypted": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://192.0.2.1/", 302) }, "is not https"},
-		"round and round":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/r", 302) }, "more than 3 redirects"},
+		"an error": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500 Internal"},
+		"nothing":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "204 No Content"},
+		"too much": {func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, maxDocument+1)) }, "more than"},
+		"a page":   {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }, "invalid character"},
+		"away, unencrypted": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		}, "is not https"},
+		"round and round": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/r", http.StatusFound) }, "more than 3 redirects"},
 		"cut off in the text": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "99")
 			io.WriteString(w, "{")
