@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/blowfish" //nolint:staticcheck // what exchanges use
+	"golang.org/x/crypto/blowfish"
 	"pgregory.net/rapid"
 
 	"github.com/grosz/grosz/events"
