@@ -137,6 +137,9 @@ func TestDrawnStringsAsTheModel(t *testing.T) {
 		}
 		seen[i]++
 	})
+	if testing.Short() {
+		return // too few are drawn to see every kind
+	}
 	assert.Positive(t, seen[0])
 	assert.Positive(t, seen[7], "some allow everything")
 }
