@@ -48,6 +48,29 @@ func TestACheckpointBringsBackBudgetsCapsAndProfiles(t *testing.T) {
 	require.Equal(t, 1, b.frequency.Count(user, 1, noon-1000))
 }
 
+func TestARestartHoldsWhatWasHeld(t *testing.T) {
+	w := newWorld(t, openCampaign(1))
+	w.b.cfg.StateDir = t.TempDir()
+	w.bid("burl", bannerRequest)
+	held := w.b.Book().Account(1).State(0).Held
+	require.Equal(t, money.Nano(13_200_000), held)
+	w.b.saveHolds()
+
+	b := w.reopen()
+	b.exchanges = w.b.exchanges
+	b.saveHolds() // housekeeping runs from the start, and has nothing to say yet
+	b.recallHolds()
+	require.Equal(t, held, b.Book().Account(1).State(0).Held)
+	for range 64 {
+		b.Book().Sweep(noon + 119_000)
+	}
+	require.Equal(t, held, b.Book().Account(1).State(0).Held)
+	for range 64 {
+		b.Book().Sweep(noon + 121_000)
+	}
+	require.Zero(t, b.Book().Account(1).State(0).Held, "the longest hold has ended")
+}
+
 func TestADamagedCheckpointIsReadFromTheLogInstead(t *testing.T) {
 	w := shopWorld(t, openCampaign(1))
 	w.b.cfg.StateDir = t.TempDir()

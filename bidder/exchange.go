@@ -137,21 +137,20 @@ type Secrets struct {
 
 // Exchange is a checked ExchangeConfig in the form the hot path reads.
 type Exchange struct {
-	Name        string
-	at          int32
-	settle      [8]uint8 // by media code
-	timeout     time.Duration
-	network     time.Duration
-	hold        time.Duration
-	holds       [8]time.Duration // by media code
-	openBids    int
-	seat        string
-	currencies  []money.Currency
-	media       [8]bool
-	clickMacro  string
-	mayProfile  bool
-	counters    exchangeCounters
-	defaultCurs []money.Currency
+	Name       string
+	at         int32
+	settle     [8]uint8 // by media code
+	timeout    time.Duration
+	network    time.Duration
+	hold       time.Duration
+	holds      [8]time.Duration // by media code
+	openBids   int
+	seat       string
+	currencies []money.Currency
+	media      [8]bool
+	clickMacro string
+	mayProfile bool
+	counters   exchangeCounters
 
 	prices       price.Decoder
 	priceMacro   string    // "&p=" and the macro
@@ -198,7 +197,6 @@ func NewExchangeWith(c ExchangeConfig, s Secrets) (*Exchange, error) {
 		currencies: c.Currencies, clickMacro: c.ClickMacro, mayProfile: c.MayProfile,
 		timeout: time.Duration(c.TimeoutMS) * time.Millisecond, network: time.Duration(c.NetworkMS) * time.Millisecond,
 		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, clickEncode: c.ClickEncode,
-		defaultCurs: []money.Currency{money.MustCurrency("USD")},
 	}}
 	if !validExchangeName(c.Name) {
 		b.bad("name %q: 1 to %d of a-z, 0-9 and -", c.Name, events.MaxExchangeName)

@@ -58,7 +58,8 @@ type heldState struct {
 // saveHolds writes the sums of open holds. It is not fsynced: it serves the
 // crash of this process, not of the machine.
 func (b *Bidder) saveHolds() {
-	if b.cfg.StateDir == "" {
+	// Before the file of the last run has been read it must not be written over.
+	if b.cfg.StateDir == "" || !b.ready[2].Load() {
 		return
 	}
 	text, err := json.Marshal(heldState{TimeMS: b.clock.NowMS(), Held: b.book.HeldByCampaign()})
@@ -94,7 +95,9 @@ func (b *Bidder) recallHolds() {
 	}
 	ends := held.TimeMS
 	for _, x := range b.exchanges {
-		ends = max(ends, held.TimeMS+x.hold.Milliseconds())
+		for media := events.MediaBanner; media <= events.MediaNative; media++ {
+			ends = max(ends, held.TimeMS+x.holdFor(media).Milliseconds())
+		}
 	}
 	s := b.state.Load().Snapshot
 	for campaign, amount := range held.Held {

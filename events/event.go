@@ -115,7 +115,6 @@ const (
 	RejectForged    = "forged"
 	RejectExpired   = "expired"
 	RejectMalformed = "malformed"
-	RejectUnknown   = "unknown_shop"
 )
 
 // Event is one row of grosz.events (and of grosz.bids for TypeBid). Amounts

@@ -205,9 +205,6 @@ func errorLogger(log *slog.Logger) kafka.Logger {
 	})
 }
 
-// Quiet is a logger for kafka-go parts that are made elsewhere.
-func Quiet(log *slog.Logger) kafka.Logger { return errorLogger(log) }
-
 // IsClosed tells whether err says that a reader or the context has ended.
 func IsClosed(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
