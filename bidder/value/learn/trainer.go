@@ -1,0 +1,176 @@
+package learn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/grosz/grosz/bidder/value"
+)
+
+// Config of a Trainer.
+type Config struct {
+	GlobalBits int // 2^bits weights of the global part, per target; 0: 22
+	ShopBits   int // of each shop's part, per target; 0: 14
+	MaxShops   int // shops beyond it are learned globally only; 0: 1,000
+	// K is how many shops must have contributed to a weight of the global
+	// part before it is given out; 0: 3. Shops are told apart by 64 numbers,
+	// so more than K is asked for now and then, never less.
+	K     int
+	Rates Rates
+	Delay DelayConfig
+	// ClickWindowMS is how long after an impression its click may come, ms;
+	// 0: ten minutes.
+	ClickWindowMS int64
+	// KeepNegatives is the share of impressions without a click that is
+	// learned, each with the weight of those left out; 0: all.
+	KeepNegatives float64
+	MaxShown      int // impressions whose click may still come; 0: 1,000,000
+	MaxClicked    int // clicks whose order may still come; 0: 500,000
+}
+
+func (c *Config) defaults() {
+	for _, d := range []struct {
+		v *int
+		d int
+	}{{&c.GlobalBits, 22}, {&c.ShopBits, 14}, {&c.MaxShops, 1_000}, {&c.K, 3}, {&c.MaxShown, 1_000_000}, {&c.MaxClicked, 500_000}} {
+		if *d.v == 0 {
+			*d.v = d.d
+		}
+	}
+	if c.ClickWindowMS == 0 {
+		c.ClickWindowMS = 10 * 60 * 1000
+	}
+	if c.KeepNegatives == 0 {
+		c.KeepNegatives = 1
+	}
+	c.Rates.defaults()
+}
+
+// Validate says all that is wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, b := range []int{c.GlobalBits, c.ShopBits} {
+		if b < value.MinBits || b > value.MaxBits {
+			errs = append(errs, fmt.Errorf("2^%d weights: want %d to %d bits", b, value.MinBits, value.MaxBits))
+		}
+	}
+	if c.K < 1 || c.K > 64 {
+		errs = append(errs, fmt.Errorf("k is %d shops: want 1 to 64", c.K))
+	}
+	if !(c.KeepNegatives > 0 && c.KeepNegatives <= 1) {
+		errs = append(errs, fmt.Errorf("share of negatives kept is %v: want above 0, at most 1", c.KeepNegatives))
+	}
+	if c.ClickWindowMS < 0 || c.MaxShops < 0 || c.MaxShown < 0 || c.MaxClicked < 0 {
+		errs = append(errs, errors.New("windows and bounds must not be negative"))
+	}
+	return errors.Join(append(errs, c.Rates.validate(), c.Delay.validate())...)
+}
+
+// Example is an impression as it was bid on: what the request said of the
+// place, and what the shop knew of the candidate and the person.
+type Example struct {
+	Shop, Campaign uint32
+	Placement      []value.Feature // placement fields only
+	Own            []value.Feature // the shop's
+}
+
+// target is one target's learners.
+type target struct {
+	global *ftrl
+	seen   []uint64 // by slot: which shops contributed, by their number's low six bits
+	all    uint64   // the same of all slots
+	shops  map[uint32]*ftrl
+	gauges map[uint32]map[uint32]*gauge // shop, campaign
+	mean   mean
+}
+
+// Trainer learns from examples, and from a stream of impressions, clicks and
+// orders (see stream.go).
+type Trainer struct {
+	cfg     Config
+	targets [value.NumTargets]target
+	stream  stream
+	order   delay
+	nowMS   int64
+	meanMS  int64 // when the mean weights followed last
+	both    []value.Feature
+}
+
+// New makes an empty Trainer.
+func New(cfg Config) (*Trainer, error) {
+	cfg.defaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("learner: %w", err)
+	}
+	t := &Trainer{cfg: cfg, stream: newStream(), order: newDelay(cfg.Delay)}
+	for i := range t.targets {
+		t.targets[i] = target{
+			global: newFTRL(cfg.GlobalBits, cfg.Rates), seen: make([]uint64, 1<<cfg.GlobalBits),
+			shops: map[uint32]*ftrl{}, mean: newMean(cfg.GlobalBits), gauges: map[uint32]map[uint32]*gauge{},
+		}
+	}
+	return t, nil
+}
+
+// Learn takes one example of weight w (1 for an ordinary one) into both
+// parts.
+func (t *Trainer) Learn(tg value.Target, e *Example, label bool, w float64) {
+	x, y := &t.targets[tg], 0.0
+	if label {
+		y = 1
+	}
+	offset := x.released(e.Placement, t.cfg.K)
+	x.global.update(e.Placement, sigmoid(x.global.score(e.Placement)), y, w)
+	x.all |= 1 << (e.Shop & 63)
+	for _, f := range e.Placement {
+		x.seen[uint32(f)&uint32(len(x.seen)-1)] |= 1 << (e.Shop & 63)
+	}
+	shop := t.shop(x, e.Shop)
+	if shop == nil {
+		return
+	}
+	t.both = append(append(t.both[:0], e.Placement...), e.Own...)
+	p := sigmoid(offset + shop.score(t.both))
+	shop.update(t.both, p, y, w)
+	// What is gauged is what is given out.
+	odds := math.Exp(x.mean.score(e))
+	expected, observed := odds/(1+odds)*w, y*w
+	if tg == value.Order { // a stream of negatives, and orders beside them
+		if expected = min(odds, 1) * w; label {
+			expected = 0
+		}
+	}
+	x.gauge(e.Shop, 0).add(tg, t.nowMS, expected, observed)
+	x.gauge(e.Shop, e.Campaign).add(tg, t.nowMS, expected, observed)
+}
+
+// released is the log-odds of the global part as bidders see it.
+func (x *target) released(placement []value.Feature, k int) float64 {
+	sum := x.prior(k)
+	for _, f := range placement {
+		i := uint32(f) & uint32(len(x.seen)-1)
+		if bits.OnesCount64(x.seen[i]) >= k {
+			sum += x.global.weight(&x.global.cells[i], x.global.rates.L1)
+		}
+	}
+	return sum
+}
+
+// prior is the global part's base rate, once K shops made it.
+func (x *target) prior(k int) float64 {
+	if bits.OnesCount64(x.all) < k {
+		return 0
+	}
+	return x.global.biasWeight()
+}
+
+func (t *Trainer) shop(x *target, id uint32) *ftrl {
+	s, ok := x.shops[id]
+	if !ok && len(x.shops) < t.cfg.MaxShops {
+		s = newFTRL(t.cfg.ShopBits, t.cfg.Rates)
+		x.shops[id] = s
+	}
+	return s
+}

@@ -1,0 +1,85 @@
+package value
+
+import "math"
+
+// Score holds what is summed once for an impression and serves all its
+// candidates. It is reused from bid to bid; the zero value is ready.
+type Score struct {
+	model     *Model
+	placement []Feature
+	global    [NumTargets]float64
+	shop      *Shop // of the latest candidate
+	shopID    uint32
+	sum       [NumTargets]float64
+}
+
+// Reset begins an impression. placement are its features; they are kept by
+// reference until the next Reset and must hold placement fields only.
+func (s *Score) Reset(m *Model, placement []Feature) {
+	s.model, s.placement, s.shop, s.shopID = m, placement, nil, 0
+	for t := range s.global {
+		s.global[t] = 0
+		if m != nil {
+			s.global[t] = m.Global[t].Prior + m.Global[t].Table.Sum(placement)
+		}
+	}
+	s.sum = s.global
+}
+
+// Predict says how likely a target is for a candidate: its shop, campaign
+// and features. ok is false where no model was learned: then nothing is
+// known, rather than one half. Candidates of one shop in a row share the sum
+// over the placement.
+func (s *Score) Predict(t Target, shop, campaign uint32, features []Feature) (p float64, ok bool) {
+	if s.model == nil || len(s.model.Global[t].Table) == 0 {
+		return 0, false
+	}
+	if shop != s.shopID || shop == 0 {
+		s.enter(shop)
+	}
+	x := s.sum[t]
+	c := float32(1)
+	if s.shop != nil {
+		x += s.shop.Table[t].Sum(features)
+		c = s.shop.calibration(t, campaign)
+	}
+	return probability(t, x, float64(c)), true
+}
+
+func (s *Score) enter(shop uint32) {
+	s.shopID, s.shop, s.sum = shop, s.model.Shops[shop], s.global
+	if s.shop != nil {
+		for t := range s.sum {
+			s.sum[t] += float64(s.shop.Bias[t]) + s.shop.Table[t].Sum(s.placement)
+		}
+	}
+}
+
+func (s *Shop) calibration(t Target, campaign uint32) float32 {
+	m := s.Calibration[t]
+	if len(m) == 0 {
+		return 1
+	}
+	if c, ok := m[campaign]; ok {
+		return c
+	}
+	if c, ok := m[0]; ok {
+		return c
+	}
+	return 1
+}
+
+// probability turns log-odds into a probability. A click is learned when its
+// time is over, as what it is. An order may come days after its click; it is
+// learned from a stream in which each click is one negative, bit by bit as
+// its order would have come, and each order one positive more: the share of
+// positives is then b = p/(1+p), and p is the odds themselves (Ktena et al.,
+// 'Addressing Delayed Feedback for Continuous Training with Neural Networks in
+// CTR prediction', RecSys 2019).
+func probability(t Target, logOdds, calibration float64) float64 {
+	odds := math.Exp(logOdds) * calibration
+	if t == Click {
+		odds /= 1 + odds
+	}
+	return min(max(odds, minP), maxP)
+}
