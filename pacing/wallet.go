@@ -1,0 +1,108 @@
+package pacing
+
+import (
+	"sync"
+
+	"github.com/grosz/grosz/internal/money"
+)
+
+// Wallet is what this node may still bid with for one campaign: what is left
+// of the leases that the log has granted it. Holds are taken out of a lease
+// and what they did not cost is put back, so that at every moment, for each
+// lease, what the log counts as leased = what is left here + open holds.
+// Safe for many goroutines; Take and Put do not allocate.
+type Wallet struct {
+	mu     sync.Mutex
+	leases []walletLease
+	back   []LeaseReturn
+}
+
+type walletLease struct {
+	id      uint64
+	left    int64
+	day     int32
+	untilMS int64 // no bid is made out of it from then on
+}
+
+// LeaseReturn is a part of a lease that is not needed any more.
+type LeaseReturn struct {
+	Lease  uint64
+	Amount money.Nano
+}
+
+// Grant adds a lease for bids of a day, until untilMS by this node's clock:
+// early enough before the log takes it back that what was bid can be
+// reported.
+func (w *Wallet) Grant(id uint64, amount money.Nano, day int32, untilMS int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leases = append(w.leases, walletLease{id: id, left: int64(amount), day: day, untilMS: untilMS})
+}
+
+// Take holds an amount out of one lease of the day. It returns that lease, or
+// 0 if none has as much.
+func (w *Wallet) Take(amount money.Nano, day int32, nowMS int64) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.leases {
+		l := &w.leases[i]
+		if l.day == day && l.untilMS > nowMS && l.left >= int64(amount) {
+			l.left -= int64(amount)
+			return l.id
+		}
+	}
+	return 0
+}
+
+// Put gives back what a hold did not cost; a negative amount is what came
+// late, beyond the hold. Of a lease that is over, what is given back goes back
+// to the log.
+func (w *Wallet) Put(lease uint64, amount money.Nano) {
+	if lease == 0 || amount == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.leases {
+		if w.leases[i].id == lease {
+			w.leases[i].left += int64(amount)
+			return
+		}
+	}
+	if amount > 0 {
+		w.back = append(w.back, LeaseReturn{lease, amount})
+	}
+}
+
+// Left is what can be taken on a day.
+func (w *Wallet) Left(day int32, nowMS int64) money.Nano {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	left := int64(0)
+	for i := range w.leases {
+		if l := &w.leases[i]; l.day == day && l.untilMS > nowMS {
+			left += max(l.left, 0)
+		}
+	}
+	return money.Nano(left)
+}
+
+// Close ends the leases whose time is over and appends what goes back to the
+// log: it is to be made durable there.
+func (w *Wallet) Close(nowMS int64, dst []LeaseReturn) []LeaseReturn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	keep := w.leases[:0]
+	for _, l := range w.leases {
+		switch {
+		case l.untilMS > nowMS:
+			keep = append(keep, l)
+		case l.left > 0:
+			dst = append(dst, LeaseReturn{l.id, money.Nano(l.left)})
+		}
+	}
+	w.leases = keep
+	dst = append(dst, w.back...)
+	w.back = w.back[:0]
+	return dst
+}
