@@ -59,6 +59,9 @@ type Config struct {
 	OnViolation func(rule, request string)
 	// Profiles bounds the profile store.
 	Profiles segments.Config
+	// Leases makes bids spend out of leases that the log grants, so that nodes
+	// can share budgets; without, each node knows its own holds only.
+	Leases bool
 	// Book bounds the budget book.
 	Book pacing.Config
 	// AdminKeySHA256 is the hash, hex, of the key that may ask for explanations
@@ -123,6 +126,7 @@ type Bidder struct {
 	profiles   atomic.Pointer[segments.Store]
 	profilesMu sync.Mutex // who applies, sweeps or saves
 	book       *pacing.Book
+	leases     *leaseDesk // nil: none are needed
 	frequency  *pacing.Frequency
 	bidLog     *ekafka.BidLog
 	days       dayCache
@@ -146,7 +150,7 @@ type Bidder struct {
 
 	profilePoint, bookPoint *checkpoint
 
-	ready    [3]atomic.Bool // campaigns, profiles, settlements have caught up
+	ready    [4]atomic.Bool // campaigns, profiles, settlements have caught up; the first leases are there
 	draining atomic.Bool
 }
 
@@ -203,6 +207,11 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	cfg.Samples.MayLog = func(x *Exchange) bool { return x.privacy.MayLog }
 	if b.samples, err = b.NewSampler(cfg.Samples); err != nil {
 		return nil, err
+	}
+	if cfg.Leases {
+		b.leases = newLeaseDesk(b)
+	} else {
+		b.ready[3].Store(true)
 	}
 	b.metrics = newMetrics(b)
 	b.Publish(campaigns.Input{})
@@ -261,9 +270,12 @@ func (b *Bidder) randomID() (id events.ID) {
 // Ready tells whether everything in the log at the start has been read, and
 // names what has not.
 func (b *Bidder) Ready() (bool, string) {
-	for i, what := range [...]string{"campaigns", "profiles", "settlements"} {
+	for i, what := range [...]string{
+		"campaigns are still being read from Kafka", "profiles are still being read from Kafka",
+		"settlements are still being read from Kafka", "the first leases are awaited",
+	} {
 		if !b.ready[i].Load() {
-			return false, what + " are still being read from Kafka"
+			return false, what
 		}
 	}
 	if b.draining.Load() {
@@ -275,7 +287,7 @@ func (b *Bidder) Ready() (bool, string) {
 // bidding tells whether bid requests are bid on. Before the settlements are
 // read, a budget would look fuller than it is.
 func (b *Bidder) bidding() bool {
-	return b.ready[0].Load() && b.ready[1].Load() && b.ready[2].Load() && !b.draining.Load()
+	return b.ready[0].Load() && b.ready[1].Load() && b.ready[2].Load() && b.ready[3].Load() && !b.draining.Load()
 }
 
 // Drain makes /readyz say no, so that a load balancer sends nobody new.

@@ -68,6 +68,7 @@ type bid struct {
 	price    money.CPM // in the context's currency
 	rate     money.Rate
 	hold     money.Nano
+	lease    uint64 // what pays for the hold, 0: none
 	fee      int64
 	user     uint64
 	deal     *openrtb.Deal

@@ -44,6 +44,9 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	g.Go(after(b.followShopEvents))
 	g.Go(after(b.followEvents))
 	g.Go(func() error { b.housekeeping(ctx); return nil })
+	if b.leases != nil {
+		g.Go(func() error { b.leases.run(ctx); return nil })
+	}
 	return g.Wait()
 }
 
@@ -117,12 +120,14 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 // fold applies a settlement from the log, of whichever node, to the book and
 // to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
-	if !e.Settles || e.Test {
-		return
-	}
-	first := b.book.Fold(b.settlementOf(e))
-	if first {
+	if e.Settles && !e.Test {
+		if !b.book.Fold(b.settlementOf(e)) {
+			return
+		}
 		b.frequency.Add(e.User, e.CampaignID, e.TimeMS)
+	}
+	if b.leases != nil {
+		b.leases.apply(e)
 	}
 }
 

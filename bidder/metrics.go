@@ -51,6 +51,13 @@ func newMetrics(b *Bidder) *metricSet {
 	gauge(`grosz_holds_expired_total`, func() float64 { return float64(b.book.Stats().Expired) })
 	gauge(`grosz_settlements_late_total`, func() float64 { return float64(b.book.Stats().Late) })
 	gauge(`grosz_settlements_duplicate_total`, func() float64 { return float64(b.book.Stats().Duplicates) })
+	if b.leases != nil {
+		gauge(`grosz_leases_open`, func() float64 { return float64(b.leases.open()) })
+		gauge(`grosz_leases_asked_total`, func() float64 { return float64(b.leases.requests.Load()) })
+		gauge(`grosz_leases_granted_total`, func() float64 { return float64(b.leases.granted.Load()) })
+		gauge(`grosz_leases_refused_total`, func() float64 { return float64(b.leases.refused.Load()) })
+		gauge(`grosz_leases_returned_total`, func() float64 { return float64(b.leases.returned.Load()) })
+	}
 	gauge(`grosz_spool_backlog_bytes`, func() float64 { return float64(b.spool.Stats().BacklogBytes) })
 	gauge(`grosz_spool_bytes`, func() float64 { return float64(b.spool.Stats().DirBytes) })
 	gauge(`grosz_spool_bytes_max`, func() float64 { return float64(b.spool.Stats().MaxBytes) })

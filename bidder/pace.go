@@ -3,8 +3,10 @@ package bidder
 import (
 	"time"
 
+	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
 )
 
@@ -36,10 +38,28 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 		return ReasonNone // bid on, never billed: nothing to hold
 	}
 	today := b.days.at(camp.Shop.Location, c.nowMS)
-	if !b.book.Reserve(c.state.accounts[o.campaign], o.id, o.hold, today.number, c.nowMS+o.ttl.Milliseconds()) {
-		return ReasonBudget
+	return b.hold(c, o, camp, today.number)
+}
+
+// hold takes the bid's money: out of a lease where the campaign has limits
+// and nodes share them.
+func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, day int32) NoBidReason {
+	account, expires := c.state.accounts[o.campaign], c.nowMS+o.ttl.Milliseconds()
+	if b.leases == nil || !limited(camp) {
+		if !b.book.Reserve(account, o.id, o.hold, day, expires) {
+			return ReasonBudget
+		}
+		return ReasonNone
 	}
-	return ReasonNone
+	var err error
+	o.lease, err = b.book.ReserveLeased(account, o.id, o.hold, day, c.nowMS, expires)
+	switch err {
+	case nil:
+		return ReasonNone
+	case pacing.ErrNoLease:
+		return ReasonLease
+	}
+	return ReasonBudget
 }
 
 // gross is what a media cost takes from the shop's budget: converted, with

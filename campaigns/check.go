@@ -58,7 +58,7 @@ func (c *Campaign) checkNumbers() error {
 	for i, b := range c.Bid.Boosts {
 		bad(b.BPS < 0 || b.BPS > MaxBoostBPS, "boost %d: bps %d must be 0 to %d", i+1, b.BPS, MaxBoostBPS)
 	}
-	bad(c.Budget.Total < 0 || c.Budget.Day < 0, "a budget must not be negative")
+	bad(c.Budget.Total < 0 || c.Budget.Week < 0 || c.Budget.Day < 0, "a budget must not be negative")
 	bad(c.Frequency.Impressions < 0 || c.Frequency.Hours < 0, "frequency must not be negative")
 	bad((c.Frequency.Impressions > 0) != (c.Frequency.Hours > 0), "frequency needs both impressions and hours")
 	bad(c.StartMS < 0 || c.EndMS < 0 || c.EndMS > 0 && c.EndMS <= c.StartMS, "end must be after start")

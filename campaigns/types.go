@@ -111,6 +111,8 @@ type Budget struct {
 	// Day is per day of the shop's time zone; a bid counts on the day it was
 	// made.
 	Day money.Nano `json:"day"`
+	// Week begins on Monday.
+	Week money.Nano `json:"week,omitempty"`
 }
 
 // Frequency allows Impressions per user within Hours.

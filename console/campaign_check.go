@@ -64,6 +64,7 @@ func checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop, p *problems
 	checkBid(p, &c.Bid, shop)
 	checkAmount(p, "body.budget.total", c.Budget.Total)
 	checkAmount(p, "body.budget.day", c.Budget.Day)
+	checkAmount(p, "body.budget.week", c.Budget.Week)
 	checkFrequency(p, c.Frequency)
 	checkTime(p, "body.start", c.StartMS)
 	checkTime(p, "body.end", c.EndMS)

@@ -29,6 +29,7 @@ func goldenEvent() *Event {
 		Settles: true, Price: 910_000, PriceStatus: PriceOK, BidPrice: 1_000_000, Currency: money.MustCurrency("USD"), Amount: 910_000,
 		ShopCurrency: money.MustCurrency("PLN"), Rate: 3_650_000_000, ShopAmount: 3_321_500, ShopFee: 166_075, Disputed: 1,
 		Test: true, Late: true, LossReason: 102, MinToWin: 900_000, Product: "sku \"1\" <b>żółty</b>", Reason: "none", Raw: "0.91", Count: 5,
+		Lease: math.MaxUint64, BidDay: 20_717, TTLMS: 60_000, LimitTotal: 3, LimitWeek: 2, LimitDay: 1, Version: 9,
 		Node: "node-1", RequestID: "r\n1", ImpID: "1", Domain: "news.example", Device: "phone", Country: "POL", W: 300, H: 250,
 	}
 }
@@ -114,6 +115,8 @@ func fill(t *rapid.T, p any) {
 			f.SetBool(rapid.Bool().Draw(t, name))
 		case reflect.Int, reflect.Int64:
 			f.SetInt(rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, math.MaxInt64})).Draw(t, name))
+		case reflect.Int32:
+			f.SetInt(int64(rapid.Int32().Draw(t, name)))
 		case reflect.Uint32:
 			f.SetUint(uint64(rapid.Uint32().Draw(t, name)))
 		case reflect.Uint64:
@@ -200,8 +203,10 @@ func requireAsEncodingJSON[E any](t *rapid.T, msg []byte, want []E) {
 	for i, line := range lines[:len(lines)-1] {
 		var fields map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(line, &fields), "%s", line)
-		if user, ok := fields["user"]; ok {
-			fields["user"] = user[1 : len(user)-1]
+		for _, name := range []string{"user", "lease"} {
+			if n, ok := fields[name]; ok {
+				fields[name] = n[1 : len(n)-1]
+			}
 		}
 		require.Equal(t, fmt.Sprint(SchemaVersion), string(fields["v"]))
 		again, err := json.Marshal(fields)

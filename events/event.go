@@ -43,6 +43,11 @@ const (
 	TypeClick      Type = "click"
 	TypeRejection  Type = "rejection" // forged, expired or otherwise refused notice: moves no money
 	TypeDropped    Type = "dropped"   // count of bids dropped from the bounded queue, per campaign
+
+	// Records of budgets; see pacing/ledger. They are not rows of the warehouse.
+	TypeBudget Type = "budget" // limits of a campaign, as a node saw them
+	TypeLease  Type = "lease"  // a node asks for money to bid with
+	TypeReturn Type = "return" // a node gives a part of a lease back
 )
 
 // ID is 128 bits. Bid ids are random; event ids follow from them, so that a
@@ -159,7 +164,20 @@ type Event struct {
 	Reason     string    `json:"reason"`  // of a rejection; of a drop
 	Raw        string    `json:"raw"`     // the price macro as it came, at most 64 bytes
 	Count      int64     `json:"count"`   // of a TypeDropped record
-	Node       string    `json:"node"`
+	// Lease is what the bid was held out of, or what is asked for or given
+	// back; 0: none. BidDay is the shop's day of the bid or of the lease, in
+	// days since 1970-01-01: its budget pays. TTLMS is how long a lease counts
+	// as spent.
+	Lease  uint64 `json:"lease"`
+	BidDay int32  `json:"bid_day"`
+	TTLMS  int64  `json:"ttl"`
+	// Limits of a TypeBudget record, in ShopCurrency, and its version: an older
+	// one is ignored.
+	LimitTotal money.Nano `json:"limit_total"`
+	LimitWeek  money.Nano `json:"limit_week"`
+	LimitDay   money.Nano `json:"limit_day"`
+	Version    int64      `json:"version"`
+	Node       string     `json:"node"`
 
 	// Of bids only.
 	RequestID string `json:"request_id"`

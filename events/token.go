@@ -40,6 +40,7 @@ type Token struct {
 	Hold         money.Nano
 	FeeBPS       uint32
 	User         uint64 // the shop's pseudonym of the person, 0 for nobody
+	Lease        uint64 // what the bid was held out of, 0 for none
 }
 
 // MaxExchangeName bounds the exchange's name inside a token.
@@ -61,7 +62,7 @@ const (
 func (t Token) As(purpose uint8) Token {
 	t.Purpose = purpose
 	if purpose == ForClick {
-		t.Price, t.Rate, t.Hold, t.FeeBPS = 0, 0, 0, 0
+		t.Price, t.Rate, t.Hold, t.FeeBPS, t.Lease = 0, 0, 0, 0, 0
 	}
 	return t
 }
@@ -131,10 +132,12 @@ var (
 
 const (
 	tokenVersion = 1
-	macSize      = 16
+	// tokenLeased has eight bytes more behind the name: the lease.
+	tokenLeased = 2
+	macSize     = 16
 	// tokenFixed is the length before the exchange's name.
 	tokenFixed = 1 + 1 + 16 + 4 + 1 + 1 + 4*4 + 8*4 + 3 + 3 + 1
-	tokenMax   = tokenFixed + MaxExchangeName + macSize
+	tokenMax   = tokenFixed + MaxExchangeName + 8 + macSize
 )
 
 // tokenText is strict: each token has exactly one text.
@@ -211,7 +214,7 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) erro
 	var raw [tokenMax + 2]byte
 	n, err := tokenText.Decode(raw[:], text)
 	// The decoder passes over line ends; with them a token would have many texts.
-	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] != tokenVersion {
+	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] != tokenVersion && raw[0] != tokenLeased {
 		return ErrTokenMalformed
 	}
 	pool := k.known[raw[1]]
@@ -248,7 +251,11 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) erro
 
 func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	be := binary.BigEndian
-	dst = append(dst, tokenVersion, keyID)
+	version := uint8(tokenVersion)
+	if t.Lease != 0 {
+		version = tokenLeased
+	}
+	dst = append(dst, version, keyID)
 	dst = append(dst, t.BidID[:]...)
 	dst = be.AppendUint32(dst, uint32(t.BidMS/1000))
 	flags := t.Media&7 | t.SettleOn&3<<3
@@ -272,7 +279,11 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 		name = name[:MaxExchangeName]
 	}
 	dst = append(dst, uint8(len(name)))
-	return append(dst, name...)
+	dst = append(dst, name...)
+	if t.Lease != 0 {
+		dst = be.AppendUint64(dst, t.Lease)
+	}
+	return dst
 }
 
 func (t *Token) decode(b []byte, held string) bool {
@@ -288,6 +299,15 @@ func (t *Token) decode(b []byte, held string) bool {
 	copy(t.Currency[:], b[72:75])
 	copy(t.ShopCurrency[:], b[75:78])
 	name := b[tokenFixed:]
+	if b[0] == tokenLeased {
+		if len(name) < 8 {
+			return false
+		}
+		t.Lease, name = be.Uint64(name[len(name)-8:]), name[:len(name)-8]
+		if t.Lease == 0 {
+			return false // each token has one text
+		}
+	}
 	if int(b[tokenFixed-1]) != len(name) || len(name) > MaxExchangeName {
 		return false
 	}

@@ -21,6 +21,7 @@ type Account struct {
 	used       atomic.Int64 // settled + pending + held, lifetime
 	settled    atomic.Int64 // seen in the log
 	held       atomic.Int64
+	wallet     Wallet
 	days       [daySlots]daySlot
 }
 

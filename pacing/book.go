@@ -12,6 +12,7 @@ package pacing
 
 import (
 	"encoding/binary"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -48,7 +49,7 @@ type Book struct {
 }
 
 type counters struct {
-	refusedBudget, refusedFull, expired, released, late, duplicates atomic.Uint64
+	refusedBudget, refusedLease, refusedFull, expired, released, late, duplicates atomic.Uint64
 }
 
 const holdShards = 64
@@ -65,6 +66,7 @@ type hold struct {
 	day     int32
 	amount  int64
 	expires int64 // ms
+	lease   uint64
 }
 
 // NewBook returns an empty book.
@@ -116,6 +118,31 @@ func key(id events.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
 // expiresMS, if the account's limits allow it on the given day. A bid has one
 // hold: a second Reserve of it is refused.
 func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, expiresMS int64) bool {
+	return b.reserve(a, bid, amount, day, expiresMS, 0)
+}
+
+// ReserveLeased is Reserve out of the account's leases. It returns the one
+// that pays, for the bid's token; ErrNoLease when none has as much.
+func (b *Book) ReserveLeased(a *Account, bid events.ID, amount money.Nano, day int32, nowMS, expiresMS int64) (uint64, error) {
+	lease := a.wallet.Take(amount, day, nowMS)
+	if lease == 0 {
+		b.counts.refusedLease.Add(1)
+		return 0, ErrNoLease
+	}
+	if !b.reserve(a, bid, amount, day, expiresMS, lease) {
+		a.wallet.Put(lease, amount)
+		return 0, ErrNoBudget
+	}
+	return lease, nil
+}
+
+// Why ReserveLeased holds nothing.
+var (
+	ErrNoLease  = errors.New("no lease of this node has as much left")
+	ErrNoBudget = errors.New("the budget has not as much left")
+)
+
+func (b *Book) reserve(a *Account, bid events.ID, amount money.Nano, day int32, expiresMS int64, lease uint64) bool {
 	if b.open.Add(1) > int64(b.cfg.MaxHolds) {
 		b.open.Add(-1)
 		b.counts.refusedFull.Add(1)
@@ -127,7 +154,7 @@ func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, 
 		return false
 	}
 	a.held.Add(int64(amount))
-	h := hold{account: a.index, day: day, amount: int64(amount), expires: expiresMS}
+	h := hold{account: a.index, day: day, amount: int64(amount), expires: expiresMS, lease: lease}
 	k := key(bid)
 	s := &b.holds[k%holdShards]
 	s.mu.Lock()
@@ -137,7 +164,8 @@ func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, 
 	}
 	s.mu.Unlock()
 	if twice {
-		b.undo(h)
+		h.lease = 0 // its caller puts it back
+		b.undo(h, h.amount)
 	}
 	return !twice
 }
@@ -186,12 +214,14 @@ func (b *Book) Reprice(bid events.ID, amount money.Nano) {
 	a := b.at(h.account)
 	a.move(int64(amount)-h.amount, h.day)
 	a.held.Add(int64(amount) - h.amount)
+	a.wallet.Put(h.lease, money.Nano(h.amount)-amount)
 	h.amount = int64(amount)
 	s.byID[k] = h
 }
 
-// drop takes a bid's hold away, if it has one.
-func (b *Book) drop(k uint64) bool {
+// drop takes a bid's hold away, if it has one, and puts back into its lease
+// what it did not cost.
+func (b *Book) drop(k uint64, cost int64) bool {
 	s := &b.holds[k%holdShards]
 	s.mu.Lock()
 	h, ok := s.byID[k]
@@ -200,13 +230,15 @@ func (b *Book) drop(k uint64) bool {
 	}
 	s.mu.Unlock()
 	if ok {
-		b.undo(h)
+		b.undo(h, h.amount-cost)
 	}
 	return ok
 }
 
-func (b *Book) undo(h hold) {
+// undo takes a hold back; rest is what goes back into its lease.
+func (b *Book) undo(h hold, rest int64) {
 	a := b.at(h.account)
+	a.wallet.Put(h.lease, money.Nano(rest))
 	a.move(-h.amount, h.day)
 	a.held.Add(-h.amount)
 	b.open.Add(-1)
@@ -214,7 +246,7 @@ func (b *Book) undo(h hold) {
 
 // Release lets a lost bid's hold go.
 func (b *Book) Release(bid events.ID) {
-	if b.drop(key(bid)) {
+	if b.drop(key(bid), 0) {
 		b.counts.released.Add(1)
 	}
 }
@@ -239,6 +271,7 @@ type Settlement struct {
 	Amount   money.Nano // in the shop's currency, fee included
 	Day      int32      // of the bid, in the shop's time zone
 	BidMS    int64
+	Lease    uint64 // what it was held out of
 }
 
 // Settle books a settlement that this node has just made durable. It tells
@@ -252,9 +285,10 @@ func (b *Book) Settle(s Settlement) (first, onTime bool) {
 	}
 	// Booked before the hold goes, so that free is never too high between.
 	a.move(int64(s.Amount), s.Day)
-	onTime = b.drop(k)
+	onTime = b.drop(k, int64(s.Amount))
 	if !onTime {
 		b.counts.late.Add(1)
+		a.wallet.Put(s.Lease, -s.Amount) // its hold was put back already
 	}
 	return true, onTime
 }
@@ -277,7 +311,9 @@ func (b *Book) Fold(s Settlement) bool {
 	case seenPending: // it was counted as used when it was settled here
 		b.at(here.account).move(-here.amount, here.day)
 	case seenNew:
-		b.drop(k)
+		if !b.drop(k, int64(s.Amount)) {
+			a.wallet.Put(s.Lease, -s.Amount)
+		}
 	}
 	return true
 }
@@ -296,7 +332,7 @@ func (b *Book) Sweep(nowMS int64) {
 	}
 	s.mu.Unlock()
 	for _, h := range gone {
-		b.undo(h)
+		b.undo(h, h.amount)
 		b.counts.expired.Add(1)
 	}
 	b.seen.expire(nowMS)
@@ -304,10 +340,10 @@ func (b *Book) Sweep(nowMS int64) {
 
 // Stats of a Book, for metrics.
 type Stats struct {
-	Holds, MaxHolds                                                 int64
-	Settled, MaxSettled                                             int64
-	Pending                                                         int64 // settled here, not yet seen in the log
-	RefusedBudget, RefusedFull, Expired, Released, Late, Duplicates uint64
+	Holds, MaxHolds                                                               int64
+	Settled, MaxSettled                                                           int64
+	Pending                                                                       int64 // settled here, not yet seen in the log
+	RefusedBudget, RefusedLease, RefusedFull, Expired, Released, Late, Duplicates uint64
 }
 
 // Stats reads the counters.
@@ -316,8 +352,15 @@ func (b *Book) Stats() Stats {
 	return Stats{
 		Holds: b.open.Load(), MaxHolds: int64(b.cfg.MaxHolds),
 		Settled: settled, MaxSettled: int64(b.cfg.MaxSettled), Pending: pending,
-		RefusedBudget: b.counts.refusedBudget.Load(), RefusedFull: b.counts.refusedFull.Load(),
+		RefusedBudget: b.counts.refusedBudget.Load(), RefusedLease: b.counts.refusedLease.Load(), RefusedFull: b.counts.refusedFull.Load(),
 		Expired: b.counts.expired.Load(), Released: b.counts.released.Load(),
 		Late: b.counts.late.Load(), Duplicates: b.counts.duplicates.Load(),
 	}
+}
+
+// Accounts of all campaigns that were ever asked for.
+func (b *Book) Accounts() []*Account {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.accounts[:len(b.accounts):len(b.accounts)]
 }

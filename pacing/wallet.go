@@ -15,6 +15,8 @@ type Wallet struct {
 	mu     sync.Mutex
 	leases []walletLease
 	back   []LeaseReturn
+	taken  int64 // taken and not put back since the last Demand
+	missed int64 // the largest amount that no lease had since then
 }
 
 type walletLease struct {
@@ -48,10 +50,22 @@ func (w *Wallet) Take(amount money.Nano, day int32, nowMS int64) uint64 {
 		l := &w.leases[i]
 		if l.day == day && l.untilMS > nowMS && l.left >= int64(amount) {
 			l.left -= int64(amount)
+			w.taken += int64(amount)
 			return l.id
 		}
 	}
+	w.missed = max(w.missed, int64(amount))
 	return 0
+}
+
+// Demand is what bids took since the last call, less what was put back, and
+// the largest amount that was asked for and not there.
+func (w *Wallet) Demand() (taken, missed money.Nano) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	taken, missed = money.Nano(max(w.taken, 0)), money.Nano(w.missed)
+	w.taken, w.missed = 0, 0
+	return taken, missed
 }
 
 // Put gives back what a hold did not cost; a negative amount is what came
@@ -63,6 +77,7 @@ func (w *Wallet) Put(lease uint64, amount money.Nano) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.taken -= int64(amount)
 	for i := range w.leases {
 		if w.leases[i].id == lease {
 			w.leases[i].left += int64(amount)
@@ -74,13 +89,13 @@ func (w *Wallet) Put(lease uint64, amount money.Nano) {
 	}
 }
 
-// Left is what can be taken on a day.
-func (w *Wallet) Left(day int32, nowMS int64) money.Nano {
+// Left is what can be taken on a day at a moment, now or to come.
+func (w *Wallet) Left(day int32, atMS int64) money.Nano {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	left := int64(0)
 	for i := range w.leases {
-		if l := &w.leases[i]; l.day == day && l.untilMS > nowMS {
+		if l := &w.leases[i]; l.day == day && l.untilMS > atMS {
 			left += max(l.left, 0)
 		}
 	}
@@ -106,3 +121,6 @@ func (w *Wallet) Close(nowMS int64, dst []LeaseReturn) []LeaseReturn {
 	w.back = w.back[:0]
 	return dst
 }
+
+// Wallet of the account.
+func (a *Account) Wallet() *Wallet { return &a.wallet }

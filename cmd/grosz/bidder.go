@@ -133,7 +133,7 @@ func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 	cfg := bidder.Config{
 		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: filepath.Join(c.Dir, "assets"),
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKeySHA256: adminKeyHash(c.Dir),
-		Samples: bidder.SampleConfig{Size: c.Samples},
+		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
 	}
 	cfg.Profiles.MaxProfiles = c.Profiles
 	return bidder.New(cfg, deps)

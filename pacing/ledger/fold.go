@@ -28,11 +28,12 @@ type shop struct {
 }
 
 type campaign struct {
-	limits Limits
-	billed money.Nano
-	house  money.Nano
-	leased money.Nano
-	days   map[int32]*day
+	limits  Limits
+	version int64 // of the limits, 0: none are known, and nothing is lent
+	billed  money.Nano
+	house   money.Nano
+	leased  money.Nano
+	days    map[int32]*day
 }
 
 type day struct{ billed, leased money.Nano }
@@ -110,7 +111,9 @@ func (f *Fold) Apply(r *Record, dst []Entry) []Entry {
 	case Terms:
 		s.account = r.Terms
 	case Budget:
-		f.campaign(r.Campaign).limits = r.Limits
+		if c := f.campaign(r.Campaign); r.Version > c.version {
+			c.limits, c.version = r.Limits, r.Version
+		}
 	case Lease:
 		f.grant(s, r)
 	case Return:
@@ -226,6 +229,9 @@ func (f *Fold) grant(s *shop, r *Record) {
 		return
 	}
 	c := f.campaign(r.Campaign)
+	if c.version == 0 {
+		return
+	}
 	n := min(r.ShopAmount, f.free(s, c, r.Day, true))
 	if n <= 0 {
 		return
@@ -262,6 +268,14 @@ func (f *Fold) expire(s *shop) {
 	}
 	clear(s.due[len(keep):])
 	s.due = keep
+}
+
+// Version of a campaign's limits, 0 for none.
+func (f *Fold) Version(campaign uint32) int64 {
+	if c := f.campaigns[campaign]; c != nil {
+		return c.version
+	}
+	return 0
 }
 
 // Granted is what is left of a lease; 0 if there is none.

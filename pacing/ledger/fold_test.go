@@ -32,8 +32,11 @@ func apply(f *ledger.Fold, rs ...*ledger.Record) (out []ledger.Entry) {
 	return out
 }
 
+var version int64 // of budgets, rising
+
 func budget(l ledger.Limits) *ledger.Record {
-	return &ledger.Record{Kind: ledger.Budget, Shop: 1, Campaign: 7, Limits: l}
+	version++
+	return &ledger.Record{Kind: ledger.Budget, Shop: 1, Campaign: 7, Limits: l, Version: version}
 }
 
 func TestASettlementIsDoubleEntry(t *testing.T) {

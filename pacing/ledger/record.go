@@ -51,8 +51,10 @@ type Record struct {
 	LeaseID uint64
 	TTLMS   int64 // of a lease: how long it counts as spent
 
-	Limits Limits // of a budget
-	Terms  Account
+	// Limits and Version of a budget; a version that is not newer is ignored.
+	Limits  Limits
+	Version int64
+	Terms   Account
 }
 
 // Limits of a campaign in the shop's currency, fee included; 0 means none.

@@ -23,6 +23,10 @@ func eventsTarget() *target {
 }
 
 func eventRow(e *events.Event, p place, out emit) error {
+	switch e.Type {
+	case events.TypeBudget, events.TypeLease, events.TypeReturn:
+		return nil // what nodes tell each other of budgets: no row
+	}
 	if e.EventID.IsZero() {
 		return errNoID
 	}

@@ -1,0 +1,322 @@
+package bidder
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/pacing/ledger"
+)
+
+// How leases are asked for. A lease is bid out of for its window; in the log
+// it counts as spent until its bids can have been reported.
+const (
+	leaseTick   = 200 * time.Millisecond
+	leaseAhead  = 10 * time.Second // of spending that a lease is to last
+	leaseWindow = 30 * time.Second
+	// idleWindow is that of a campaign that nothing was bid for: it keeps a
+	// little at hand, and the log is not filled with its renewals.
+	idleWindow   = 10 * time.Minute
+	leaseRenew   = 3 * time.Second // before its end
+	leaseGrace   = 10 * time.Second
+	leaseRetry   = 2 * time.Second // after nothing was free, or an answer stays away
+	leaseBids    = 8               // a lease lasts for as many bids at least
+	leaseWriters = 64              // records on their way to the spool at once: they share fsyncs
+	leaseShare   = 100             // a lease is at most this part of the smallest limit
+	// firstLeases bounds how long a start waits for its first leases: Kafka may
+	// be slow, and campaigns without limits can bid.
+	firstLeases = 5 * time.Second
+)
+
+// leaseDesk keeps this node's wallets filled: it folds the shops' money
+// records, asks the log for leases ahead of demand and gives back what is
+// over. Budgets so hold for any number of nodes, and through the death of any.
+type leaseDesk struct {
+	b *Bidder
+
+	mu    sync.Mutex // of all below
+	fold  *ledger.Fold
+	asked map[uint64]ask   // this run's leases, until the log has let them go
+	wants map[uint32]*want // by campaign
+	told  map[uint32]int64 // version of limits written to the log, by campaign
+
+	requests, granted, refused, returned atomic.Uint64
+}
+
+type ask struct {
+	shop, campaign uint32
+	day            int32
+	untilMS, ttlMS int64
+	answered       bool
+}
+
+// want is what a campaign's bids take.
+type want struct {
+	perSecond float64 // nano-units, smoothed
+	least     money.Nano
+	quietMS   int64 // nothing is asked for before
+	open      uint64
+}
+
+func newLeaseDesk(b *Bidder) *leaseDesk {
+	return &leaseDesk{b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}}
+}
+
+// limited tells whether a campaign needs leases: one without limits does not.
+func limited(c *campaigns.CompiledCampaign) bool {
+	return c.Budget.Total > 0 || c.Budget.Week > 0 || c.Budget.Day > 0
+}
+
+// apply folds an event of the log; of a bid's settling events only the first.
+func (d *leaseDesk) apply(e *events.Event) {
+	r, ok := ledger.FromEvent(e)
+	if !ok {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fold.Apply(&r, nil)
+	if r.Kind != ledger.Lease {
+		return
+	}
+	a, mine := d.asked[r.LeaseID]
+	if !mine || a.answered {
+		return
+	}
+	a.answered = true
+	d.asked[r.LeaseID] = a
+	w := d.wants[a.campaign]
+	if w.open == r.LeaseID {
+		w.open = 0
+	}
+	if n := d.fold.Granted(r.LeaseID); n > 0 {
+		d.granted.Add(1)
+		d.b.book.Account(a.campaign).Wallet().Grant(r.LeaseID, n, a.day, a.untilMS)
+		return
+	}
+	d.refused.Add(1)
+	w.quietMS = d.b.clock.NowMS() + leaseRetry.Milliseconds()
+}
+
+// run asks and gives back until ctx ends, and then gives all back.
+func (d *leaseDesk) run(ctx context.Context) {
+	if !d.b.waitReady(ctx, 2) {
+		return
+	}
+	until := d.b.clock.NowMS() + firstLeases.Milliseconds()
+	tick := time.NewTicker(leaseTick)
+	defer tick.Stop()
+	for {
+		now := d.b.clock.NowMS()
+		d.write(append(d.returns(now), d.requestsAt(now)...))
+		if !d.b.ready[3].Load() && (d.answered() || now >= until) {
+			d.b.ready[3].Store(true)
+		}
+		select {
+		case <-ctx.Done():
+			d.write(d.returns(math.MaxInt64))
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// answered tells whether the log has answered all that was asked.
+func (d *leaseDesk) answered() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range d.asked {
+		if !a.answered {
+			return false
+		}
+	}
+	return true
+}
+
+// write makes records durable; those of one slice keep their order.
+func (d *leaseDesk) write(groups [][]events.Event) {
+	var g errgroup.Group
+	g.SetLimit(leaseWriters)
+	for _, group := range groups {
+		g.Go(func() error {
+			for i := range group {
+				if err := d.b.appendEvent(&group[i]); err != nil {
+					d.b.log.Warn("lease not asked for or given back: the spool does not take it", "err", err)
+					return nil // what is not given back returns when its time is over
+				}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // its functions return no error
+}
+
+// returns collects what goes back to the log.
+func (d *leaseDesk) returns(now int64) (out [][]events.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := min(now, d.b.clock.NowMS())
+	var back []pacing.LeaseReturn
+	for _, a := range d.b.book.Accounts() {
+		back = a.Wallet().Close(now, back[:0])
+		for _, r := range back {
+			if k, ok := d.asked[r.Lease]; ok {
+				e := d.record(events.TypeReturn, k.shop, k.campaign, at)
+				e.Lease, e.BidDay, e.ShopAmount = r.Lease, k.day, r.Amount
+				out = append(out, []events.Event{e})
+				d.returned.Add(1)
+			}
+		}
+	}
+	for id, a := range d.asked {
+		if at > a.untilMS+a.ttlMS {
+			delete(d.asked, id)
+		}
+	}
+	return out
+}
+
+func (d *leaseDesk) record(t events.Type, shop, campaign uint32, now int64) events.Event {
+	return events.Event{
+		EventID: d.b.randomID(), Type: t, TimeMS: now, BidMS: now, ShopID: shop, CampaignID: campaign, Node: d.b.cfg.Node,
+		Day: d.b.days.at(d.b.location(shop), now).text,
+	}
+}
+
+// requestsAt collects the records that campaigns need: their limits, where
+// the log has an older version, and leases where less than half of what is
+// wanted is left.
+func (d *leaseDesk) requestsAt(now int64) (out [][]events.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.b.state.Load()
+	for i, c := range s.Snapshot.Campaigns {
+		if !limited(c) || !c.InFlight(now) {
+			continue
+		}
+		var group []events.Event
+		if v := max(d.fold.Version(c.ID), d.told[c.ID]); v < c.Version {
+			d.told[c.ID] = c.Version
+			e := d.record(events.TypeBudget, c.ShopID, c.ID, now)
+			e.Version, e.ShopCurrency = c.Version, c.Shop.Currency
+			e.LimitTotal, e.LimitWeek, e.LimitDay = c.Budget.Total, c.Budget.Week, c.Budget.Day
+			group = append(group, e)
+		}
+		if e, ok := d.request(c, s.accounts[i].Wallet(), now); ok {
+			group = append(group, e)
+		}
+		if len(group) > 0 {
+			out = append(out, group)
+		}
+	}
+	return out
+}
+
+// request asks for a lease if the campaign's wallet runs low.
+func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet, now int64) (events.Event, bool) {
+	w := d.wants[c.ID]
+	if w == nil {
+		w = &want{}
+		d.wants[c.ID] = w
+	}
+	taken, missed := wallet.Demand()
+	w.perSecond += 0.1 * (float64(taken)/leaseTick.Seconds() - w.perSecond)
+	w.least = max(w.least, missed, d.dearest(c))
+	if now < w.quietMS {
+		return events.Event{}, false
+	}
+	if a, ok := d.asked[w.open]; ok && !a.answered && now < w.quietMS+leaseRetry.Milliseconds() {
+		return events.Event{}, false
+	}
+	target := max(money.Nano(w.perSecond*leaseAhead.Seconds()), leaseBids*w.least)
+	target = min(target, max(smallest(c.Budget)/leaseShare, leaseBids*w.least))
+	day := d.b.days.at(c.Shop.Location, now)
+	left := wallet.Left(day.number, now+leaseRenew.Milliseconds())
+	if left >= target/2 {
+		return events.Event{}, false
+	}
+	window := idleWindow
+	if w.perSecond >= 1 {
+		window = leaseWindow
+	}
+	id := d.b.randomID()
+	a := ask{shop: c.ShopID, campaign: c.ID, day: day.number, untilMS: min(now+window.Milliseconds(), day.toMS)}
+	a.ttlMS = (window + d.b.longestHold() + leaseGrace).Milliseconds()
+	w.open = max(binary.LittleEndian.Uint64(id[:]), 1)
+	w.quietMS = now // an answer is awaited
+	d.asked[w.open] = a
+	d.requests.Add(1)
+	e := d.record(events.TypeLease, c.ShopID, c.ID, now)
+	e.Lease, e.BidDay, e.TTLMS, e.ShopAmount, e.ShopCurrency = w.open, a.day, a.ttlMS, target-left, c.Shop.Currency
+	return e, true
+}
+
+// dearest is what one bid of a campaign may have to hold, before any was made.
+func (d *leaseDesk) dearest(c *campaigns.CompiledCampaign) money.Nano {
+	cpm := c.Bid.MaxCPM
+	if cpm == 0 {
+		cpm = c.Bid.CPM
+	}
+	n := cpm.PerImpression()
+	return money.Add(n, n.Fee(c.Shop.FeeBPS))
+}
+
+// smallest of the limits that are set.
+func smallest(b campaigns.Budget) money.Nano {
+	least := money.Nano(math.MaxInt64)
+	for _, n := range [...]money.Nano{b.Total, b.Week, b.Day} {
+		if n > 0 {
+			least = min(least, n)
+		}
+	}
+	return least
+}
+
+// longestHold of all exchanges and media types.
+func (b *Bidder) longestHold() time.Duration {
+	longest := time.Duration(0)
+	for _, x := range b.exchanges {
+		for media := events.MediaBanner; media <= events.MediaNative; media++ {
+			longest = max(longest, x.holdFor(media))
+		}
+	}
+	return longest
+}
+
+// open counts the leases of this node that the log may still count as spent.
+func (d *leaseDesk) open() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.asked)
+}
+
+// snapshot writes the fold behind the book, if there is one.
+func (d *leaseDesk) snapshot(w io.Writer) error {
+	if d == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fold.Snapshot(w)
+}
+
+func (d *leaseDesk) restore(r io.Reader) error {
+	if d == nil {
+		return nil
+	}
+	fold, err := ledger.Restore(r)
+	if err == nil {
+		d.fold = fold
+	}
+	return err
+}
