@@ -41,6 +41,7 @@ var documented = map[string]map[string]fieldDoc{
 	"Budget": {
 		"total": {text: "For the whole life of the campaign, fee included; 0 means no bound"},
 		"day":   {text: "For a day of the shop's time zone, fee included; 0 means no bound"},
+		"week":  {text: "For a week of the shop's time zone from Monday on, fee included; 0 means no bound"},
 	},
 	"Frequency": {
 		"impressions": {text: "So many impressions", required: true},
