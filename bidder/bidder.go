@@ -165,6 +165,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	if cfg.Seed == ([32]byte{}) {
 		_, _ = crand.Read(cfg.Seed[:]) // never fails, by its contract
 	}
+	cfg.Book.Classes = 8 * len(d.Exchanges)
 	b := &Bidder{
 		cfg: cfg, clock: d.Clock, keys: d.Keys, spool: d.Spool, log: d.Log,
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
@@ -185,6 +186,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		if b.exchanges[x.Name] != nil {
 			return nil, fmt.Errorf("two exchanges are named %q", x.Name)
 		}
+		x.number = uint16(len(b.exchanges))
 		b.exchanges[x.Name] = x
 	}
 	if u, err := url.Parse(cfg.PublicURL); err == nil { // Validate has parsed it

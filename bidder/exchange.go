@@ -138,6 +138,7 @@ type Secrets struct {
 // Exchange is a checked ExchangeConfig in the form the hot path reads.
 type Exchange struct {
 	Name       string
+	number     uint16 // among the bidder's exchanges
 	at         int32
 	settle     [8]uint8 // by media code
 	timeout    time.Duration

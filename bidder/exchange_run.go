@@ -34,6 +34,9 @@ const (
 // decoder reads the exchange's price macros.
 func (x *Exchange) decoder() price.Decoder { return x.prices }
 
+// delayClass is the class in which billing delays are learned.
+func (x *Exchange) delayClass(media uint8) uint16 { return x.number*8 + uint16(media&7) }
+
 // holdFor is how long an unanswered bid of a media type keeps its hold.
 func (x *Exchange) holdFor(media uint8) time.Duration { return x.holds[media&7] }
 

@@ -227,6 +227,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.book.Sweep(now)
 		if n%20 == 0 {
 			b.saveHolds()
+			b.book.Learn(time.Second.Milliseconds())
 		}
 		b.samples.Expire(now)
 		b.profilesMu.Lock()

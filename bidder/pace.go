@@ -44,15 +44,15 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 // hold takes the bid's money: out of a lease where the campaign has limits
 // and nodes share them.
 func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, day int32) NoBidReason {
-	account, expires := c.state.accounts[o.campaign], c.nowMS+o.ttl.Milliseconds()
+	account, expires, class := c.state.accounts[o.campaign], c.nowMS+o.ttl.Milliseconds(), c.exchange.delayClass(o.media)
 	if b.leases == nil || !limited(camp) {
-		if !b.book.Reserve(account, o.id, o.hold, day, expires) {
+		if !b.book.ReserveClass(account, o.id, o.hold, day, c.nowMS, expires, class) {
 			return ReasonBudget
 		}
 		return ReasonNone
 	}
 	var err error
-	o.lease, err = b.book.ReserveLeased(account, o.id, o.hold, day, c.nowMS, expires)
+	o.lease, err = b.book.ReserveLeased(account, o.id, o.hold, day, c.nowMS, expires, class)
 	switch err {
 	case nil:
 		return ReasonNone

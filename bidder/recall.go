@@ -40,7 +40,7 @@ func (b *Bidder) recallSpool() error {
 func (b *Bidder) settlementOf(e *events.Event) pacing.Settlement {
 	return pacing.Settlement{
 		BidID: e.BidID, Campaign: e.CampaignID, Amount: money.Add(e.ShopAmount, e.ShopFee),
-		Day: b.days.at(b.location(e.ShopID), e.BidMS).number, BidMS: e.BidMS, Lease: e.Lease,
+		Day: b.days.at(b.location(e.ShopID), e.BidMS).number, BidMS: e.BidMS, Lease: e.Lease, AtMS: e.TimeMS,
 	}
 }
 

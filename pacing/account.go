@@ -143,6 +143,12 @@ func (a *Account) book(n int64, day int32) {
 	slot.mu.Unlock()
 }
 
+// nearlyUsed tells whether less than a fiftieth of a limit is free.
+func (a *Account) nearlyUsed(day int32) bool {
+	s := a.State(day)
+	return s.Total > 0 && s.Total-s.Used < s.Total/50 || s.Day > 0 && s.Day-s.DayUsed < s.Day/50
+}
+
 // turn makes the slot that day's, if it held an older one.
 func (s *daySlot) turn(day int32) {
 	if s.day < day {

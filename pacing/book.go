@@ -31,6 +31,9 @@ type Config struct {
 	// ledger. It bounds as well the bids settled here that the log has not
 	// shown yet.
 	MaxSettled int
+	// Classes of bids whose billing delays are learned apart; 0 means that none
+	// are, and full bids are held to the end.
+	Classes int
 }
 
 // Book holds all accounts of a node.
@@ -45,6 +48,7 @@ type Book struct {
 	open   atomic.Int64
 	sweep  atomic.Uint32
 	seen   seenSet
+	delays *Delays
 	counts counters
 }
 
@@ -67,6 +71,9 @@ type hold struct {
 	amount  int64
 	expires int64 // ms
 	lease   uint64
+	madeMS  int64 // 0: its share is not learned
+	full    int64 // what the bid can cost at most
+	class   uint16
 }
 
 // NewBook returns an empty book.
@@ -82,6 +89,7 @@ func NewBook(cfg Config) *Book {
 		b.holds[i].byID = make(map[uint64]hold)
 	}
 	b.seen.init(cfg.MaxSettled)
+	b.delays = NewDelays(cfg.Classes)
 	return b
 }
 
@@ -118,18 +126,24 @@ func key(id events.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
 // expiresMS, if the account's limits allow it on the given day. A bid has one
 // hold: a second Reserve of it is refused.
 func (b *Book) Reserve(a *Account, bid events.ID, amount money.Nano, day int32, expiresMS int64) bool {
-	return b.reserve(a, bid, amount, day, expiresMS, 0)
+	return b.reserve(a, bid, hold{day: day, amount: int64(amount), expires: expiresMS})
+}
+
+// ReserveClass is Reserve for a bid of a class, made at nowMS: as settlements
+// of the class come to be known, what it holds shrinks to what can still come.
+func (b *Book) ReserveClass(a *Account, bid events.ID, amount money.Nano, day int32, nowMS, expiresMS int64, class uint16) bool {
+	return b.reserve(a, bid, hold{day: day, amount: int64(amount), expires: expiresMS, madeMS: nowMS, class: class})
 }
 
 // ReserveLeased is Reserve out of the account's leases. It returns the one
 // that pays, for the bid's token; ErrNoLease when none has as much.
-func (b *Book) ReserveLeased(a *Account, bid events.ID, amount money.Nano, day int32, nowMS, expiresMS int64) (uint64, error) {
+func (b *Book) ReserveLeased(a *Account, bid events.ID, amount money.Nano, day int32, nowMS, expiresMS int64, class uint16) (uint64, error) {
 	lease := a.wallet.Take(amount, day, nowMS)
 	if lease == 0 {
 		b.counts.refusedLease.Add(1)
 		return 0, ErrNoLease
 	}
-	if !b.reserve(a, bid, amount, day, expiresMS, lease) {
+	if !b.reserve(a, bid, hold{day: day, amount: int64(amount), expires: expiresMS, lease: lease, madeMS: nowMS, class: class}) {
 		a.wallet.Put(lease, amount)
 		return 0, ErrNoBudget
 	}
@@ -142,19 +156,19 @@ var (
 	ErrNoBudget = errors.New("the budget has not as much left")
 )
 
-func (b *Book) reserve(a *Account, bid events.ID, amount money.Nano, day int32, expiresMS int64, lease uint64) bool {
+func (b *Book) reserve(a *Account, bid events.ID, h hold) bool {
 	if b.open.Add(1) > int64(b.cfg.MaxHolds) {
 		b.open.Add(-1)
 		b.counts.refusedFull.Add(1)
 		return false
 	}
-	if !a.take(int64(amount), day) {
+	if !a.take(h.amount, h.day) {
 		b.open.Add(-1)
 		b.counts.refusedBudget.Add(1)
 		return false
 	}
-	a.held.Add(int64(amount))
-	h := hold{account: a.index, day: day, amount: int64(amount), expires: expiresMS, lease: lease}
+	a.held.Add(h.amount)
+	h.account, h.full = a.index, h.amount
 	k := key(bid)
 	s := &b.holds[k%holdShards]
 	s.mu.Lock()
@@ -166,9 +180,17 @@ func (b *Book) reserve(a *Account, bid events.ID, amount money.Nano, day int32, 
 	if twice {
 		h.lease = 0 // its caller puts it back
 		b.undo(h, h.amount)
+		return false
 	}
-	return !twice
+	if h.madeMS != 0 && len(b.delays.classes) > 0 {
+		b.delays.Bid(h.class)
+	}
+	return true
 }
+
+// Learn takes in the delays that were seen in the passedMS since the last
+// call.
+func (b *Book) Learn(passedMS int64) { b.delays.Learn(passedMS) }
 
 // Hold sets amount aside whether the limits allow it or not: for bids that are
 // out there already.
@@ -235,6 +257,20 @@ func (b *Book) drop(k uint64, cost int64) bool {
 	return ok
 }
 
+// cameAfter counts the delay of a settlement whose hold is still here.
+func (b *Book) cameAfter(k uint64, atMS int64) {
+	if atMS == 0 || len(b.delays.classes) == 0 {
+		return
+	}
+	s := &b.holds[k%holdShards]
+	s.mu.Lock()
+	h, ok := s.byID[k]
+	s.mu.Unlock()
+	if ok && h.madeMS != 0 {
+		b.delays.Settled(h.class, atMS-h.madeMS)
+	}
+}
+
 // undo takes a hold back; rest is what goes back into its lease.
 func (b *Book) undo(h hold, rest int64) {
 	a := b.at(h.account)
@@ -272,6 +308,7 @@ type Settlement struct {
 	Day      int32      // of the bid, in the shop's time zone
 	BidMS    int64
 	Lease    uint64 // what it was held out of
+	AtMS     int64  // when it was reported; 0: its delay is not learned
 }
 
 // Settle books a settlement that this node has just made durable. It tells
@@ -285,6 +322,7 @@ func (b *Book) Settle(s Settlement) (first, onTime bool) {
 	}
 	// Booked before the hold goes, so that free is never too high between.
 	a.move(int64(s.Amount), s.Day)
+	b.cameAfter(k, s.AtMS)
 	onTime = b.drop(k, int64(s.Amount))
 	if !onTime {
 		b.counts.late.Add(1)
@@ -311,6 +349,7 @@ func (b *Book) Fold(s Settlement) bool {
 	case seenPending: // it was counted as used when it was settled here
 		b.at(here.account).move(-here.amount, here.day)
 	case seenNew:
+		b.cameAfter(k, s.AtMS)
 		if !b.drop(k, int64(s.Amount)) {
 			a.wallet.Put(s.Lease, -s.Amount)
 		}
@@ -328,6 +367,8 @@ func (b *Book) Sweep(nowMS int64) {
 		if h.expires <= nowMS {
 			gone = append(gone, h)
 			delete(s.byID, k)
+		} else if h.madeMS != 0 && len(b.delays.classes) > 0 {
+			b.shrink(s, k, h, nowMS)
 		}
 	}
 	s.mu.Unlock()
@@ -336,6 +377,24 @@ func (b *Book) Sweep(nowMS int64) {
 		b.counts.expired.Add(1)
 	}
 	b.seen.expire(nowMS)
+}
+
+// shrink lowers a hold to what its age leaves to be expected. A budget that is
+// nearly used keeps full bids: there no law of large numbers helps.
+func (b *Book) shrink(s *holdShard, k uint64, h hold, nowMS int64) {
+	keep := int64(float64(h.full) * b.delays.Share(h.class, nowMS-h.madeMS))
+	if keep >= h.amount {
+		return
+	}
+	a := b.at(h.account)
+	if a.nearlyUsed(h.day) {
+		return
+	}
+	a.wallet.Put(h.lease, money.Nano(h.amount-keep))
+	a.move(keep-h.amount, h.day)
+	a.held.Add(keep - h.amount)
+	h.amount = keep
+	s.byID[k] = h
 }
 
 // Stats of a Book, for metrics.
