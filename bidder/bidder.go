@@ -69,6 +69,10 @@ type Config struct {
 	AdminKeySHA256 string
 	// Samples of live decisions that are kept for replaying.
 	Samples SampleConfig
+	// ShopEventsPerSecond is how many events of one shop this node takes in a
+	// second, from its server and from its pages each; 0 means 10,000, a
+	// negative one any number.
+	ShopEventsPerSecond int
 	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
 	BidLogBytes int64
 }
@@ -105,6 +109,9 @@ type Deps struct {
 	Matches MatchTable
 	// Suppress is who asked to be forgotten; nil only in tests.
 	Suppress SuppressionList
+	// Visitors names the segments of a visitor for the pixel's answer; nil
+	// means the ready-made ones.
+	Visitors VisitorSegments
 	// Traffic knows crawlers and data centres; nil means the built-in crawlers.
 	Traffic *traffic.Watch
 	Log     *slog.Logger
@@ -132,6 +139,9 @@ type Bidder struct {
 	days       dayCache
 	refusals   refusalCounts
 	rejections limiter
+	fromShops  *shopLimiter // of events, by shop: from servers
+	fromPages  *shopLimiter // from pages
+	visitors   VisitorSegments
 	repeats    repeatSet
 	samples    *Sampler
 	consents   *privacy.Cache
@@ -173,6 +183,10 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100},
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
+	}
+	b.fromShops, b.fromPages = newShopLimiter(cfg.ShopEventsPerSecond), newShopLimiter(cfg.ShopEventsPerSecond)
+	if b.visitors = d.Visitors; b.visitors == nil {
+		b.visitors = readySegments{}
 	}
 	store, err := segments.NewStore(cfg.Profiles)
 	if err != nil {

@@ -54,9 +54,27 @@ func (c *checkpoint) folded(m kafka.Message) error {
 	return nil
 }
 
-// follow folds until ctx ends and saves what was reached.
-func (c *checkpoint) follow(ctx context.Context, f *kafka.Follower) error {
+// saveOften writes checkpoints until ctx ends, beside the goroutine that
+// folds: for a fold whose write can copy it while it goes on.
+func (c *checkpoint) saveOften(ctx context.Context) {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := c.save(); err != nil { // a full disk: the log is still there
+				c.failed(err)
+			}
+		}
+	}
+}
+
+// follow folds until ctx ends and saves what was reached, after ended.
+func (c *checkpoint) follow(ctx context.Context, f *kafka.Follower, ended func()) error {
 	err := f.Run(ctx)
+	ended()
 	if errors.Is(err, kafka.ErrPastEnd) {
 		return fmt.Errorf("%w; the checkpoint %s is of another Kafka log: if that log is gone for good, remove the file, and budgets count from the new log only", err, c.path)
 	}
@@ -118,10 +136,14 @@ func (b *Bidder) restore(c *checkpoint, read func(io.Reader) (map[int]int64, err
 }
 
 func (b *Bidder) profileCheckpoint() *checkpoint {
+	// Millions of profiles take seconds to write; a shop event must not wait
+	// for them. Each shard is copied by itself, between two events.
 	c := b.newCheckpoint("profiles.snap", func(w io.Writer, offsets map[int]int64) error {
-		b.profilesMu.Lock()
-		defer b.profilesMu.Unlock()
-		return b.profiles.Load().Snapshot(w, offsets)
+		return b.profiles.Load().SnapshotWhile(w, func(copyShard func(map[int]int64)) {
+			b.profilesMu.Lock()
+			defer b.profilesMu.Unlock()
+			copyShard(offsets)
+		})
 	})
 	b.restore(c, func(r io.Reader) (map[int]int64, error) {
 		store, offsets, err := segments.Restore(r, b.cfg.Profiles)

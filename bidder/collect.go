@@ -6,10 +6,10 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -19,16 +19,6 @@ import (
 	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/segments"
-)
-
-// Bounds of what a shop may send at once.
-const (
-	maxEventsPerBatch = 1000
-	maxItems          = 100
-	maxEventText      = 512
-	// maxEventAge is how old an event may be: what is older belongs into a
-	// backfill, and would expire at once.
-	maxEventAge = 30 * 24 * time.Hour
 )
 
 // shopEventIn is one event as a shop sends it, by its server or the pixel.
@@ -52,21 +42,51 @@ type shopEventIn struct {
 	URL      string         `json:"url"`
 	// ClickID is the gzclid parameter of the landing URL.
 	ClickID string `json:"click_id"`
+	Offline bool   `json:"offline"` // of a purchase
+	Status  string `json:"status"`  // of an order_status
+	Name    string `json:"name"`    // of a conversion
 }
 
-// userIn names the person: one of the three.
+// userIn names the person: one of uid, ifa, vid and id; an identify event has
+// id beside another.
 type userIn struct {
 	UID string `json:"uid"` // the DSP's own cookie id, 32 hex digits
 	IFA string `json:"ifa"` // the device's advertising id
+	// VID is the pixel's first-party id of the browser, in the cookie
+	// grosz_vid of the shop's own domain.
+	VID string `json:"vid"`
 	// ID is the shop's own id of a visitor, known nowhere else.
 	ID string `json:"id"`
+	// Sig proves to the pixel's identify that the shop's server knows ID.
+	Sig string `json:"sig"`
 }
 
 // itemError says what is wrong with one event of a batch.
 type itemError struct {
 	Index   int    `json:"index"`
+	Line    int    `json:"line,omitempty"` // of a CSV, the header's is 1
 	Field   string `json:"field"`
 	Message string `json:"message"`
+}
+
+// sender is who sends a batch. page is set for the pixel, which speaks for its
+// own browser only: key is who that is, and beside it vid its first-party key,
+// zero where there is none.
+type sender struct {
+	page     bool
+	key, vid segments.UserKey
+	backfill bool // times may be older
+}
+
+// batch is what is being taken from one request.
+type batch struct {
+	b     *Bidder
+	shop  *campaigns.CompiledShop
+	from  sender
+	now   int64
+	kept  []*events.ShopEvent
+	recs  []spool.Record
+	wrong []itemError
 }
 
 // shopEvents takes a batch from a shop's server: POST
@@ -78,92 +98,180 @@ func (b *Bidder) shopEvents(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledSh
 		problem(ctx, fasthttp.StatusUnauthorized, "this needs 'Authorization: Bearer KEY' with a key of this shop whose scope is events or write")
 		return
 	}
-	b.takeBatch(ctx, shop, "")
+	csv := bytes.HasPrefix(ctx.Request.Header.ContentType(), []byte("text/csv"))
+	from := sender{backfill: csv || len(ctx.QueryArgs().Peek("backfill")) > 0}
+	t := &batch{b: b, shop: shop, from: from, now: b.clock.NowMS()}
+	read := t.readJSON
+	if csv {
+		read = t.readCSV
+	}
+	if t.take(ctx, read) {
+		t.answer(ctx, nil)
+	}
 }
 
-// takeBatch reads, checks and keeps a batch. pixel is the browser's id where
-// the pixel sends it, "" for a shop's server, which names the person itself.
-func (b *Bidder) takeBatch(ctx *fasthttp.RequestCtx, shop *campaigns.CompiledShop, pixel string) {
+// take reads a batch and makes what is right of it durable; false when it has
+// answered by itself.
+func (t *batch) take(ctx *fasthttp.RequestCtx, read func([]byte) (int, func(), error)) bool {
+	n, each, err := read(ctx.PostBody())
+	if err != nil {
+		problem(ctx, fasthttp.StatusBadRequest, err.Error())
+		return false
+	}
+	limit := t.b.fromShops
+	if t.from.page {
+		limit = t.b.fromPages
+	}
+	if ok, wait := limit.take(t.shop.ID, n, t.now); !ok {
+		problem(ctx, fasthttp.StatusTooManyRequests, fmt.Sprintf("more than %d events of this shop in a second: send them again in %d s", limit.perSecond, wait))
+		ctx.Response.Header.Set("Retry-After", strconv.FormatInt(wait, 10))
+		return false
+	}
+	t.wrong = []itemError{}
+	each()
+	accepted := len(t.kept)
+	if accepted > 0 {
+		t.link()
+		if err := t.b.spool.Append(t.recs...); err != nil {
+			unavailable(ctx)
+			return false
+		}
+	}
+	t.b.metrics.shopEvents.Add(accepted)
+	t.b.metrics.shopEventErrors.Add(len(t.wrong))
+	return true
+}
+
+// answer says what was taken; more is what a page asked for beside it.
+func (t *batch) answer(ctx *fasthttp.RequestCtx, more any) {
+	status := fasthttp.StatusOK
+	if len(t.kept) == 0 && len(t.wrong) > 0 {
+		status = fasthttp.StatusUnprocessableEntity
+	}
+	out := map[string]any{"accepted": len(t.kept), "errors": t.wrong}
+	if more != nil {
+		out["profile"] = more
+	}
+	writeJSON(ctx, status, out)
+}
+
+// readJSON reads {"events": […]}.
+func (t *batch) readJSON(body []byte) (int, func(), error) {
 	var in struct {
 		Events []json.RawMessage `json:"events"`
 	}
-	if err := json.Unmarshal(ctx.PostBody(), &in); err != nil {
-		problem(ctx, fasthttp.StatusBadRequest, `the body must be {"events": […]}: `+err.Error())
-		return
+	if err := json.Unmarshal(body, &in); err != nil {
+		return 0, nil, fmt.Errorf(`the body must be {"events": […]}: %w`, err)
 	}
-	if len(in.Events) == 0 || len(in.Events) > maxEventsPerBatch {
-		problem(ctx, fasthttp.StatusBadRequest, fmt.Sprintf("events: 1 to %d of them, not %d", maxEventsPerBatch, len(in.Events)))
-		return
+	least := 1
+	if t.from.page {
+		least = 0 // a page may only ask who is there
 	}
-	now := b.clock.NowMS()
-	recs := make([]spool.Record, 0, len(in.Events))
-	wrong := []itemError{}
-	for i, raw := range in.Events {
-		e, bad := b.shopEvent(shop, raw, pixel, now)
-		if bad != nil {
-			bad.Index = i
-			wrong = append(wrong, *bad)
-			continue
+	if n := len(in.Events); n < least || n > maxEventsPerBatch {
+		return 0, nil, fmt.Errorf("events: 1 to %d of them, not %d", maxEventsPerBatch, n)
+	}
+	return len(in.Events), func() {
+		for i, raw := range in.Events {
+			var e shopEventIn
+			bad := decodeEvent(raw, &e)
+			if bad == nil {
+				bad = t.add(&e)
+			}
+			if bad != nil {
+				bad.Index = i
+				t.wrong = append(t.wrong, *bad)
+			}
 		}
-		recs = append(recs, spool.Record{
-			Topic: kafka.SpoolShopEvents, Key: events.ShopUserKey(shop.ID, e.UID), Value: e.AppendJSON(nil),
-		})
-	}
-	if len(recs) > 0 {
-		if err := b.spool.Append(recs...); err != nil {
-			unavailable(ctx)
-			return
-		}
-	}
-	b.metrics.shopEvents.Add(len(recs))
-	b.metrics.shopEventErrors.Add(len(wrong))
-	status := fasthttp.StatusOK
-	if len(recs) == 0 {
-		status = fasthttp.StatusUnprocessableEntity
-	}
-	writeJSON(ctx, status, map[string]any{"accepted": len(recs), "errors": wrong})
+	}, nil
 }
 
-// shopEvent checks one event and gives it its ids.
-func (b *Bidder) shopEvent(shop *campaigns.CompiledShop, raw json.RawMessage, pixel string, now int64) (*events.ShopEvent, *itemError) {
-	var in shopEventIn
+// decodeEvent reads one event and names the field that is wrong or unknown.
+func decodeEvent(raw []byte, in *shopEventIn) *itemError {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
-		return nil, &itemError{Field: "", Message: err.Error()}
+	err := dec.Decode(in)
+	if err == nil {
+		return nil
 	}
-	if pixel != "" {
-		in.User = userIn{UID: pixel} // a page cannot speak for somebody else
-		if !inTime(in.TimeMS, now) {
-			in.TimeMS = now // a browser's clock may be anything; a server's is told
-		}
+	bad := &itemError{Message: err.Error()}
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		bad.Field = mistyped.Field
 	}
-	if bad := checkShopEvent(&in, shop.Shop, now); bad != nil {
-		return nil, bad
+	if name, ok := strings.CutPrefix(bad.Message, "json: unknown field "); ok {
+		bad.Field, bad.Message = strings.Trim(name, `"`), "there is no such field"
 	}
-	uid, bad := userOfShop(shop.ID, in.User)
+	return bad
+}
+
+// add checks one event, gives it its ids and keeps it.
+func (t *batch) add(in *shopEventIn) *itemError {
+	if t.from.page && !inTime(in.TimeMS, t.now, maxEventAge) {
+		in.TimeMS = t.now // a browser's clock may be anything; a server's is told
+	}
+	if bad := t.check(in); bad != nil {
+		return bad
+	}
+	uid, bad := t.person(in)
 	if bad != nil {
-		return nil, bad
+		return bad
 	}
-	if b.people.optedOut(uid) {
-		return nil, &itemError{Field: "user", Message: "this person opted out of being known here"}
+	if t.b.people.optedOut(uid) {
+		return &itemError{Field: "user", Message: "this person opted out of being known here"}
 	}
 	e := &events.ShopEvent{
-		Type: in.Type, TimeMS: in.TimeMS, ReceivedMS: now, ShopID: shop.ID,
-		UID: uid, User: segments.Pseudonym(shop.Salt, uid),
+		Type: in.Type, TimeMS: in.TimeMS, ReceivedMS: t.now, ShopID: t.shop.ID, UID: uid,
 		Product: in.Product, Category: in.Category, Query: in.Query, Quantity: in.Quantity, Price: in.Price,
-		OrderID: in.OrderID, Value: in.Value, Currency: in.Currency, Items: in.Items, URL: in.URL, Node: b.cfg.Node,
+		OrderID: in.OrderID, Value: in.Value, Currency: in.Currency, Items: in.Items, URL: in.URL,
+		Offline: in.Offline, Status: in.Status, Name: in.Name,
 	}
+	if in.Type == events.ShopIdentify {
+		e.Name, e.Alias = events.AliasCustomer, segments.UserFromShop(t.shop.Salt, events.AliasCustomer, in.User.ID)
+	}
+	e.EventID = t.b.shopEventID(t.shop.ID, in)
+	e.ClickBid = t.b.clickBid(t.shop.ID, in.ClickID, t.now)
+	t.keep(e)
+	if f := &t.from; e.Type == events.ShopOptOut && !f.vid.IsZero() && f.vid != f.key {
+		both := *e // the browser, under either id
+		both.EventID, both.UID, both.User = t.b.randomID(), f.vid, segments.Pseudonym(t.shop.Salt, f.vid)
+		t.record(&both)
+	}
+	return nil
+}
+
+// keep fills in what every event has, and makes its record.
+func (t *batch) keep(e *events.ShopEvent) {
+	e.User, e.AliasUser, e.Node = segments.Pseudonym(t.shop.Salt, e.UID), segments.Pseudonym(t.shop.Salt, e.Alias), t.b.cfg.Node
 	if e.TimeMS == 0 {
-		e.TimeMS = now
+		e.TimeMS = t.now
 	}
-	e.Day = b.days.at(shop.Location, e.TimeMS).text
+	e.Day = t.b.days.at(t.shop.Location, e.TimeMS).text
 	if e.Currency == (money.Currency{}) {
-		e.Currency = shop.Currency
+		e.Currency = t.shop.Currency
 	}
-	e.EventID = b.shopEventID(shop.ID, &in)
-	e.ClickBid = b.clickBid(shop.ID, in.ClickID, now)
-	return e, nil
+	t.kept = append(t.kept, e)
+	t.record(e)
+}
+
+func (t *batch) record(e *events.ShopEvent) {
+	t.recs = append(t.recs, spool.Record{
+		Topic: kafka.SpoolShopEvents, Key: events.ShopUserKey(t.shop.ID, e.UID), Value: e.AppendJSON(nil),
+	})
+}
+
+// link joins the browser's id at exchanges with the shop's first-party id,
+// once: what the shop's server tells under the latter is then the same person.
+func (t *batch) link() {
+	f := &t.from
+	if f.vid.IsZero() || f.vid == f.key || t.b.profiles.Load().IsLinked(f.key, t.shop.ID, events.AliasVisitor, f.vid) {
+		return
+	}
+	t.record(&events.ShopEvent{
+		EventID: events.NamedID(t.shop.ID, "link", f.key.String()+f.vid.String()), Type: events.ShopIdentify,
+		TimeMS: t.now, ReceivedMS: t.now, Day: t.b.days.at(t.shop.Location, t.now).text, ShopID: t.shop.ID,
+		UID: f.key, User: segments.Pseudonym(t.shop.Salt, f.key), Alias: f.vid, AliasUser: segments.Pseudonym(t.shop.Salt, f.vid), Name: events.AliasVisitor,
+		Currency: t.shop.Currency, Node: t.b.cfg.Node,
+	})
 }
 
 // shopEventID: an order is one however often it is reported.
@@ -187,83 +295,6 @@ func (b *Bidder) clickBid(shop uint32, text string, now int64) events.ID {
 	return tok.BidID
 }
 
-func checkShopEvent(in *shopEventIn, shop *campaigns.Shop, now int64) *itemError {
-	bad := func(field, format string, args ...any) *itemError {
-		return &itemError{Field: field, Message: fmt.Sprintf(format, args...)}
-	}
-	if !slices.Contains(events.ShopTypes, in.Type) {
-		return bad("type", "%q is none of %v", in.Type, events.ShopTypes)
-	}
-	if !inTime(in.TimeMS, now) {
-		return bad("time", "%d is not within the last 30 days, in ms since 1970 UTC", in.TimeMS)
-	}
-	for field, s := range map[string]string{"id": in.ID, "product": in.Product, "category": in.Category, "query": in.Query, "order_id": in.OrderID} {
-		if len(s) > maxEventText {
-			return bad(field, "longer than %d bytes", maxEventText)
-		}
-	}
-	if len(in.URL) > 4*maxEventText {
-		return bad("url", "longer than %d bytes", 4*maxEventText)
-	}
-	if in.Price < 0 || in.Value < 0 || in.Quantity < 0 {
-		return bad("price", "price, value and quantity must not be negative")
-	}
-	if in.Currency != (money.Currency{}) && in.Currency != shop.Currency {
-		return bad("currency", "%s is not the shop's currency %s", in.Currency, shop.Currency)
-	}
-	if len(in.Items) > maxItems {
-		return bad("items", "more than %d", maxItems)
-	}
-	for i := range in.Items {
-		if len(in.Items[i].Product) > maxEventText {
-			return bad(fmt.Sprintf("items[%d].product", i), "longer than %d bytes", maxEventText)
-		}
-	}
-	needs := func(field, v string) *itemError {
-		if v == "" {
-			return bad(field, "an event of type %s needs it", in.Type)
-		}
-		return nil
-	}
-	switch in.Type {
-	case events.ShopProductView, events.ShopCartAdd, events.ShopCartRemove:
-		return needs("product", in.Product)
-	case events.ShopCategoryView:
-		return needs("category", in.Category)
-	case events.ShopSearch:
-		return needs("query", in.Query)
-	case events.ShopPurchase:
-		return needs("order_id", in.OrderID)
-	}
-	return nil
-}
-
-func inTime(ms, now int64) bool {
-	return ms == 0 || (ms <= now+events.ClockSkew.Milliseconds() && now-ms <= maxEventAge.Milliseconds())
-}
-
-func userOfShop(shop uint32, u userIn) (segments.UserKey, *itemError) {
-	switch {
-	case u.UID != "":
-		uid, ok := segments.UserFromUID(u.UID)
-		if !ok {
-			return uid, &itemError{Field: "user.uid", Message: "must be 32 hex digits"}
-		}
-		return uid, nil
-	case u.IFA != "":
-		if uid := segments.UserFromIFA(u.IFA); !uid.IsZero() {
-			return uid, nil
-		}
-		return segments.UserKey{}, &itemError{Field: "user.ifa", Message: "is not an advertising id, or one that says no tracking"}
-	case u.ID != "":
-		if len(u.ID) > maxEventText {
-			return segments.UserKey{}, &itemError{Field: "user.id", Message: "too long"}
-		}
-		return events.NamedID(shop, "visitor", u.ID), nil
-	}
-	return segments.UserKey{}, &itemError{Field: "user", Message: "needs uid, ifa or id"}
-}
-
 // authorised checks the bearer key against the shop's key hashes, which came
 // with the campaigns.
 func authorised(ctx *fasthttp.RequestCtx, shop *campaigns.Shop) bool {
@@ -275,7 +306,7 @@ func authorised(ctx *fasthttp.RequestCtx, shop *campaigns.Shop) bool {
 	got := hex.EncodeToString(sum[:])
 	for _, k := range shop.Keys {
 		if k.RevokedMS == 0 && subtle.ConstantTimeCompare([]byte(got), []byte(k.SHA256)) == 1 {
-			return slices.Contains(k.Scopes, "events") || slices.Contains(k.Scopes, "write")
+			return maySend(k)
 		}
 	}
 	return false

@@ -96,7 +96,7 @@ func TestShopEventsAreCheckedOneByOne(t *testing.T) {
 		fields = append(fields, fmt.Sprintf("%d:%s", e.Index, e.Field))
 		require.NotEmpty(t, e.Message)
 	}
-	require.Equal(t, []string{"1:type", "2:product", "3:user", "4:user.uid", "5:user.ifa", "6:time", "7:", "8:order_id", "9:price", "10:currency"}, fields)
+	require.Equal(t, []string{"1:type", "2:product", "3:user", "4:user.uid", "5:user.ifa", "6:time", "7:colour", "8:order_id", "9:price", "10:currency"}, fields)
 	got := w.shopSpooled()
 	require.Len(t, got, 2)
 	require.Equal(t, events.ShopPurchase, got[1].Type)

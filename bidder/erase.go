@@ -47,6 +47,12 @@ func (p *people) apply(e *events.Erasure) error {
 		}
 		return nil
 	}
+	if news {
+		if err := p.eraseAliases(e); err != nil {
+			p.eraseErrs.Add(1)
+			return fmt.Errorf("erase %s: %w", e.EventID, err)
+		}
+	}
 	until := untilOf(e.TimeMS, e.OptOut)
 	receipt := e.Receipt(p.b.cfg.Node, p.b.clock.NowMS())
 	p.b.profilesMu.Lock()
@@ -66,6 +72,32 @@ func (p *people) apply(e *events.Erasure) error {
 		return nil
 	}
 	return p.cfg.Emit(&receipt)
+}
+
+// eraseAliases has what shops told of the person under other keys erased, too.
+// Every node that knows of one asks for it; the first counts. It is no opt-out:
+// that was said for one browser.
+func (p *people) eraseAliases(e *events.Erasure) error {
+	if p.cfg.Emit == nil {
+		return nil
+	}
+	for _, alias := range p.b.profiles.Load().Aliases(e.UID) {
+		of := events.Erasure{
+			EventID: events.EraseID(alias, e.TimeMS), Type: events.TypeErase, TimeMS: e.TimeMS, UID: alias,
+			Reason: e.Reason, Node: p.b.cfg.Node,
+		}
+		if p.suppressedKey(alias, e.TimeMS) {
+			continue
+		}
+		if err := p.cfg.Emit(&of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *people) suppressedKey(u segments.UserKey, receivedMS int64) bool {
+	return p.cfg.Suppress != nil && p.cfg.Suppress.Suppressed(u, receivedMS)
 }
 
 // untilOf is up to when what is held of a person goes.

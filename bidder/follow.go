@@ -59,15 +59,20 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 		b.profilesMu.Lock()
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
 			if !b.people.suppressed(e) {
-				b.profiles.Load().Apply(e)
+				b.profiles.Load().ApplyFrom(e, m.Partition, m.Offset)
 			}
 			return nil
 		})
+		c.next[m.Partition] = m.Offset + 1
 		b.profilesMu.Unlock()
 		b.skipBad(m, events.TopicShopEvents, err)
-		return c.folded(m)
+		return nil
 	}
-	return c.follow(ctx, b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) }))
+	saving, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { c.saveOften(saving) })
+	f := b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) })
+	return c.follow(ctx, f, func() { stop(); wg.Wait() })
 }
 
 // followEvents keeps the budget book and the frequency counts.
@@ -89,7 +94,7 @@ func (b *Bidder) followEvents(ctx context.Context) error {
 		}))
 		return c.folded(m)
 	}
-	return c.follow(ctx, b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }))
+	return c.follow(ctx, b.follower(events.TopicEvents, c.next, handle, func() { b.ready[2].Store(true) }), func() {})
 }
 
 // waitReady waits until a part has caught up; false when ctx ended first.

@@ -2,7 +2,9 @@ package bidder
 
 import (
 	_ "embed"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +22,7 @@ var pixelJS string
 const (
 	pathPixel      = "/pixel.js"
 	pathPixelEvent = "/pixel/events"
+	pathPixelHello = "/pixel/hello"
 	cookieName     = "grosz_uid"
 	cookieSeconds  = 180 * 24 * 60 * 60
 )
@@ -37,32 +40,91 @@ func (b *Bidder) pixelScript(ctx *fasthttp.RequestCtx) {
 	ctx.SetBodyString(js)
 }
 
-// pixelEvents takes what the tag reports, from pages of the shop only.
-func (b *Bidder) pixelEvents(ctx *fasthttp.RequestCtx) {
+// fromPage checks that a call comes from a page of the shop, and lets that
+// page alone read the answer. It has answered when it returns nil.
+func (b *Bidder) fromPage(ctx *fasthttp.RequestCtx) *campaigns.CompiledShop {
 	shop := b.shopOf(string(ctx.QueryArgs().Peek("shop")))
 	if shop == nil {
 		problem(ctx, fasthttp.StatusNotFound, "no such shop")
-		return
+		return nil
 	}
 	origin := string(ctx.Request.Header.Peek("Origin"))
 	if !ownOrigin(shop, origin) { // browsers always send it with a POST
 		problem(ctx, fasthttp.StatusForbidden, "this page is not of the shop's domain "+shop.Domain)
-		return
+		return nil
 	}
 	h := &ctx.Response.Header
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Access-Control-Allow-Headers", "Content-Type")
 	h.Set("Vary", "Origin")
-	if ctx.IsOptions() {
+	h.Set("Cache-Control", "no-store")
+	if ctx.IsOptions() || optedOut(ctx) || b.people.cookieSuppressed(ctx) {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return nil
+	}
+	return shop
+}
+
+// pixelEvents takes what the tag reports, from pages of the shop only. With
+// profile=1 the answer tells who the visitor is to this shop.
+func (b *Bidder) pixelEvents(ctx *fasthttp.RequestCtx) {
+	shop := b.fromPage(ctx)
+	if shop == nil {
 		return
 	}
-	if optedOut(ctx) || b.people.cookieSuppressed(ctx) {
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
+	from := sender{page: true, vid: visitorKey(shop, string(ctx.QueryArgs().Peek("vid")))}
+	cookie, known := segments.UserFromUID(string(ctx.Request.Header.Cookie(cookieName)))
+	switch {
+	case known:
+		from.key = cookie
+	case from.vid.IsZero():
+		from.key, _ = segments.UserFromUID(b.cookieUser(ctx))
+	default: // a browser that keeps no cookie of ours is known to this shop alone
+		from.key = from.vid
+	}
+	t := &batch{b: b, shop: shop, from: from, now: b.clock.NowMS()}
+	if !t.take(ctx, t.readJSON) {
 		return
 	}
-	b.takeBatch(ctx, shop, b.cookieUser(ctx))
+	if len(ctx.QueryArgs().Peek("profile")) > 0 {
+		t.answer(ctx, t.visitor())
+		return
+	}
+	t.answer(ctx, nil)
+}
+
+// maxPixelSyncs bounds the user syncs that one page view starts.
+const maxPixelSyncs = 8
+
+// pixelHello is asked once a day by a browser that agreed to be known: it
+// gives the browser its id, if it keeps one, and names the exchanges' syncs.
+func (b *Bidder) pixelHello(ctx *fasthttp.RequestCtx) {
+	shop := b.fromPage(ctx)
+	if shop == nil {
+		return
+	}
+	if !conservative(Consent{GPC: string(ctx.Request.Header.Peek("Sec-GPC")) == "1"}) {
+		writeJSON(ctx, fasthttp.StatusOK, map[string]any{"syncs": []string{}})
+		return
+	}
+	b.cookieUser(ctx)
+	syncs := b.people.syncing()
+	for i, name := range syncs {
+		syncs[i] = b.baseFor(ctx) + pathSync + url.PathEscape(name)
+	}
+	writeJSON(ctx, fasthttp.StatusOK, map[string]any{"syncs": syncs})
+}
+
+// syncing names the exchanges to which a browser can be led for its id.
+func (p *people) syncing() []string {
+	names := make([]string, 0, maxPixelSyncs)
+	for _, name := range slices.Sorted(maps.Keys(p.routes)) {
+		if r := p.routes[name]; r != nil && r.url != "" && len(names) < maxPixelSyncs {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // cookieUser returns the browser's DSP-wide id, giving it one if it is new.

@@ -78,6 +78,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.pixelScript(ctx)
 		case pathPixelEvent:
 			b.pixelEvents(ctx)
+		case pathPixelHello:
+			b.pixelHello(ctx)
 		case pathWhy:
 			b.why(ctx)
 		case pathOptOut:

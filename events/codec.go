@@ -98,6 +98,11 @@ func (e *ShopEvent) AppendJSON(dst []byte) []byte {
 		w.dst = append(w.dst, ']')
 	}
 	w.str("url", e.URL)
+	w.flag("offline", e.Offline)
+	w.str("status", e.Status)
+	w.str("name", e.Name)
+	w.id("alias", e.Alias)
+	w.unsigned("alias_user", e.AliasUser)
 	w.str("node", e.Node)
 	return append(w.dst, '}', '\n')
 }

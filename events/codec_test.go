@@ -41,6 +41,7 @@ func goldenShopEvent() *ShopEvent {
 		Quantity: 2, Price: 1_990_000_000, OrderID: "A-1", Value: 5_970_000_000, Currency: money.MustCurrency("PLN"),
 		Items: []Item{{Product: "sku-1", Quantity: 2, Price: 1_990_000_000}, {Product: "", Quantity: -1}},
 		URL:   "https://shop.example/thanks?o=A-1&x=1", Node: "node-1",
+		Offline: true, Status: OrderReturned, Name: "lead", Alias: ID{3}, AliasUser: 1 << 61,
 	}
 }
 
@@ -203,7 +204,7 @@ func requireAsEncodingJSON[E any](t *rapid.T, msg []byte, want []E) {
 	for i, line := range lines[:len(lines)-1] {
 		var fields map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(line, &fields), "%s", line)
-		for _, name := range []string{"user", "lease"} {
+		for _, name := range []string{"user", "alias_user", "lease"} {
 			if n, ok := fields[name]; ok {
 				fields[name] = n[1 : len(n)-1]
 			}

@@ -236,6 +236,7 @@ func readShopEvent(v *fastjson.Value, e *ShopEvent) error {
 		Product: r.str("product"), Category: r.str("category"), Query: r.str("query"), Quantity: r.num("quantity"),
 		Price: r.nano("price"), OrderID: r.str("order_id"), Value: r.nano("value"), Currency: r.currency("currency"),
 		URL: r.str("url"), Node: r.str("node"),
+		Offline: r.flag("offline"), Status: r.str("status"), Name: r.str("name"), Alias: r.id("alias"), AliasUser: r.unsigned("alias_user"),
 	}
 	e.Items = r.items()
 	if e.Type == "" {

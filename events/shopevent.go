@@ -16,10 +16,34 @@ const (
 	ShopCheckout     ShopType = "checkout"
 	ShopPurchase     ShopType = "purchase"
 	ShopOptOut       ShopType = "opt_out"
+	// ShopOrderStatus says what became of an order: see the Order constants.
+	ShopOrderStatus ShopType = "order_status"
+	// ShopConversion is a goal that the shop names itself: a lead, a sign-up.
+	ShopConversion ShopType = "conversion"
+	// ShopIdentify joins UID with Alias, another key of the same person.
+	ShopIdentify ShopType = "identify"
+)
+
+// What becomes of an order: the Status of a ShopOrderStatus. A return with a
+// Value gives back that much of the order, one without all of it.
+const (
+	OrderPaid      = "paid"
+	OrderCancelled = "cancelled"
+	OrderReturned  = "returned"
+)
+
+// OrderStatuses lists them.
+var OrderStatuses = []string{OrderPaid, OrderCancelled, OrderReturned}
+
+// The kinds of Alias that an identify event may name.
+const (
+	AliasVisitor  = "visitor"  // the pixel's first-party id in the shop's own cookie
+	AliasCustomer = "customer" // the shop's own id of a person
 )
 
 // ShopTypes lists the types a shop may send.
-var ShopTypes = []ShopType{ShopVisit, ShopCategoryView, ShopProductView, ShopSearch, ShopCartAdd, ShopCartRemove, ShopCheckout, ShopPurchase, ShopOptOut}
+var ShopTypes = []ShopType{ShopVisit, ShopCategoryView, ShopProductView, ShopSearch, ShopCartAdd, ShopCartRemove, ShopCheckout,
+	ShopPurchase, ShopOrderStatus, ShopConversion, ShopIdentify, ShopOptOut}
 
 // ShopEvent is something a visitor did in a shop: one message of
 // grosz.shop-events and, without UID, one row of grosz.shop_events.
@@ -51,7 +75,17 @@ type ShopEvent struct {
 	Currency money.Currency `json:"currency"`
 	Items    []Item         `json:"items,omitempty"`
 	URL      string         `json:"url,omitempty"`
-	Node     string         `json:"node,omitempty"`
+	// Offline marks a purchase that was not made on the site.
+	Offline bool   `json:"offline,omitempty"`
+	Status  string `json:"status,omitempty"` // of a ShopOrderStatus
+	// Name of a conversion; of an identify event the kind of Alias.
+	Name string `json:"name,omitempty"`
+	// Alias is the key that an identify event joins with UID. Like UID it
+	// never leaves for ClickHouse.
+	Alias ID `json:"alias,omitempty"`
+	// AliasUser is the shop's pseudonym of Alias.
+	AliasUser uint64 `json:"alias_user,omitempty"`
+	Node      string `json:"node,omitempty"`
 }
 
 // Item is a line of an order or of a cart.

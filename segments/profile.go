@@ -13,9 +13,8 @@ const (
 	RecentCategories = 6
 	RecentPurchases  = 4
 	CartLines        = 8
-
-	recentEvents = 8 // window in which a redelivered event is known
-	recentOrders = 4 // window in which an order sent twice is known
+	RecentNames      = 4 // named conversions
+	RecentOrders     = 8 // orders whose status may still change
 )
 
 // Profile is what one shop knows of one user. Times are seconds since the
@@ -45,16 +44,21 @@ type Activity struct {
 	CategoryAt    [RecentCategories]uint32
 	CategoryCount [RecentCategories]uint16
 
-	events [recentEvents]uint32 // ring of event id hashes
-	next   uint8
+	Conversions     [RecentNames]uint32 // NameHash of named conversions
+	ConversionAt    [RecentNames]uint32
+	ConversionCount [RecentNames]uint16
+
+	seen  seenEvents
+	links [linkKinds]link
 }
 
 // Shopping is what only those have who filled a cart or bought.
 type Shopping struct {
-	LastCart, LastCheckout, LastPurchase uint32
-	Orders                               uint32
-	Revenue                              money.Nano
-	CartValue                            money.Nano // sum of the lines
+	LastCart, LastCheckout uint32
+	LastPurchase           uint32     // of the orders that count
+	Orders                 uint32     // those that were not cancelled or returned
+	Revenue                money.Nano // of the Orders, less what was given back
+	CartValue              money.Nano // sum of the lines
 
 	// Cart holds ProductHash of the lines, packed; a zero ends it. Of more
 	// than CartLines lines the least valuable are forgotten.
@@ -63,14 +67,23 @@ type Shopping struct {
 	CartQty   [CartLines]uint16
 
 	Purchased [RecentPurchases]uint64 // ProductHash, newest first
-	orders    [recentOrders]uint32
+
+	emptied uint32 // latest purchase on the site: it emptied the cart
+	orders  orderList
 }
 
 // ShopProfile is one user's profile at one shop.
 type ShopProfile struct {
 	Shop uint32
+	// Linked tells that the profile was joined from several keys of one
+	// person; see Store.Lookup.
+	Linked bool
 	Profile
 }
+
+// NameHash is the form in which a profile keeps the name of a conversion,
+// whatever its case and accents; 0 for a name without letters or digits.
+func NameHash(name string) uint32 { return CategoryHash(name) }
 
 // TermHash is the form in which a profile keeps a searched word (a hash of
 // NextWord); never 0.
@@ -96,30 +109,6 @@ func (s *Shopping) CartLen() int {
 	return CartLines
 }
 
-// isNew tells whether an event id was not among the latest, and notes it.
-func (a *Activity) isNew(h uint32) bool {
-	for _, e := range a.events {
-		if e == h {
-			return false
-		}
-	}
-	a.events[a.next] = h
-	a.next = (a.next + 1) % recentEvents
-	return true
-}
-
-// isNewOrder is isNew for purchases, which a shop may send again much later.
-func (s *Shopping) isNewOrder(h uint32) bool {
-	for _, e := range s.orders {
-		if e == h {
-			return false
-		}
-	}
-	copy(s.orders[1:], s.orders[:])
-	s.orders[0] = h
-	return true
-}
-
 // touch moves the span of activity.
 func (a *Activity) touch(at uint32) {
 	if a.First == 0 || at < a.First {
@@ -128,61 +117,47 @@ func (a *Activity) touch(at uint32) {
 	a.Last = max(a.Last, at)
 }
 
-func (a *Activity) sawProduct(h uint64, at uint32) {
+func (a *Activity) sawProduct(h uint64, at uint32, n uint16) {
+	sawRecent(a.Products[:], a.ProductAt[:], a.ProductCount[:], h, at, n)
+}
+
+func (a *Activity) sawCategory(h, at uint32, n uint16) {
+	sawRecent(a.Categories[:], a.CategoryAt[:], a.CategoryCount[:], h, at, n)
+}
+
+func (a *Activity) searched(h, at uint32) { sawRecent(a.Terms[:], a.TermAt[:], nil, h, at, 0) }
+
+func (a *Activity) converted(h, at uint32, n uint16) {
+	sawRecent(a.Conversions[:], a.ConversionAt[:], a.ConversionCount[:], h, at, n)
+}
+
+// sawRecent notes n more of h at a time in lists sorted by time, newest
+// first, where a zero hash ends them. counts may be nil.
+func sawRecent[H uint32 | uint64](hashes []H, times []uint32, counts []uint16, h H, at uint32, n uint16) {
+	last := len(hashes) - 1
 	i := 0
-	for i < RecentProducts-1 && a.Products[i] != 0 && a.Products[i] != h {
+	for i < last && hashes[i] != 0 && hashes[i] != h {
 		i++
 	}
-	if a.Products[i] != h {
-		if a.ProductAt[i] > at {
+	if hashes[i] != h {
+		if times[i] > at {
 			return // the list is full of newer ones
 		}
-		a.Products[i], a.ProductAt[i], a.ProductCount[i] = h, 0, 0
-	}
-	a.ProductAt[i] = max(a.ProductAt[i], at)
-	a.ProductCount[i] = increment(a.ProductCount[i])
-	for ; i > 0 && a.ProductAt[i-1] <= a.ProductAt[i]; i-- {
-		a.Products[i-1], a.Products[i] = a.Products[i], a.Products[i-1]
-		a.ProductAt[i-1], a.ProductAt[i] = a.ProductAt[i], a.ProductAt[i-1]
-		a.ProductCount[i-1], a.ProductCount[i] = a.ProductCount[i], a.ProductCount[i-1]
-	}
-}
-
-func (a *Activity) sawCategory(h uint32, at uint32) {
-	i := 0
-	for i < RecentCategories-1 && a.Categories[i] != 0 && a.Categories[i] != h {
-		i++
-	}
-	if a.Categories[i] != h {
-		if a.CategoryAt[i] > at {
-			return
+		hashes[i], times[i] = h, 0
+		if counts != nil {
+			counts[i] = 0
 		}
-		a.Categories[i], a.CategoryAt[i], a.CategoryCount[i] = h, 0, 0
 	}
-	a.CategoryAt[i] = max(a.CategoryAt[i], at)
-	a.CategoryCount[i] = increment(a.CategoryCount[i])
-	for ; i > 0 && a.CategoryAt[i-1] <= a.CategoryAt[i]; i-- {
-		a.Categories[i-1], a.Categories[i] = a.Categories[i], a.Categories[i-1]
-		a.CategoryAt[i-1], a.CategoryAt[i] = a.CategoryAt[i], a.CategoryAt[i-1]
-		a.CategoryCount[i-1], a.CategoryCount[i] = a.CategoryCount[i], a.CategoryCount[i-1]
+	times[i] = max(times[i], at)
+	if counts != nil {
+		counts[i] = uint16(min(uint32(counts[i])+uint32(n), math.MaxUint16))
 	}
-}
-
-func (a *Activity) searched(h uint32, at uint32) {
-	i := 0
-	for i < RecentTerms-1 && a.Terms[i] != 0 && a.Terms[i] != h {
-		i++
-	}
-	if a.Terms[i] != h {
-		if a.TermAt[i] > at {
-			return
+	for ; i > 0 && times[i-1] <= times[i]; i-- {
+		hashes[i-1], hashes[i] = hashes[i], hashes[i-1]
+		times[i-1], times[i] = times[i], times[i-1]
+		if counts != nil {
+			counts[i-1], counts[i] = counts[i], counts[i-1]
 		}
-		a.Terms[i], a.TermAt[i] = h, 0
-	}
-	a.TermAt[i] = max(a.TermAt[i], at)
-	for ; i > 0 && a.TermAt[i-1] <= a.TermAt[i]; i-- {
-		a.Terms[i-1], a.Terms[i] = a.Terms[i], a.Terms[i-1]
-		a.TermAt[i-1], a.TermAt[i] = a.TermAt[i], a.TermAt[i-1]
 	}
 }
 
@@ -274,10 +249,3 @@ func lineValue(price money.Nano, pieces uint16) money.Nano {
 }
 
 func clampQty(n int64) uint16 { return uint16(min(max(n, 1), math.MaxUint16)) }
-
-func increment(n uint16) uint16 {
-	if n == math.MaxUint16 {
-		return n
-	}
-	return n + 1
-}

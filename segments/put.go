@@ -11,13 +11,5 @@ func (s *Store) Put(u UserKey, shop uint32, p *Profile) {
 	sh := s.shard(u)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	i := sh.find(u, shop)
-	if i == 0 {
-		i = sh.insert(u, shop)
-	}
-	r := sh.records.at(i)
-	r.Activity = p.Activity
-	if p.Shopping != (Shopping{}) || r.shopping != 0 {
-		*sh.shopping(r) = p.Shopping
-	}
+	sh.keep(sh.find(u, shop), u, shop, p)
 }

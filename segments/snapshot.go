@@ -1,70 +1,69 @@
 package segments
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
-
-	"github.com/grosz/grosz/internal/money"
 )
 
 // ErrSnapshot is what Restore wraps for a snapshot that is damaged, cut off
 // or of another version.
 var ErrSnapshot = errors.New("bad profile snapshot")
 
-// A snapshot is the magic, the offsets, tagged entries, an end tag, the number
-// of entries, and xxHash64 of all that; everything little-endian.
+// A snapshot is the magic and the number of shards, then a section for each:
+// its length, the offsets it corresponds to, its profiles as they are packed,
+// the opt-outs, and xxHash64 of it; everything little-endian.
 const (
-	snapshotMagic = "GRSZSEG\x01" // the last byte is the version
+	snapshotMagic = "GRSZSEG\x02" // the last byte is the version
 	maxOffsets    = 1 << 16
-
-	tagEnd      = 0
-	tagProfile  = 1
-	tagShopping = 2 // a profile with its second part
-	tagOptOut   = 3
+	maxSection    = 1 << 36
+	sectionStep   = 1 << 26            // what is read of a section at once
+	entryHead     = 16 + 4 + 4 + 1 + 2 // key, shop, last, class, length
+	optOutSize    = 16 + 4 + 4
 )
 
 // Snapshot writes the store and the Kafka offsets (next to read, by
 // partition) that it corresponds to. Lookups go on meanwhile; the caller must
 // not Apply or Sweep until it returns.
 func (s *Store) Snapshot(w io.Writer, offsets map[int]int64) error {
-	if len(offsets) > maxOffsets {
-		return fmt.Errorf("writing profile snapshot: %d partitions; at most %d", len(offsets), maxOffsets)
-	}
-	digest := xxhash.New()
-	out := bufio.NewWriterSize(io.MultiWriter(w, digest), 1<<16)
-	c := &coder{b: append(make([]byte, 0, 1024), snapshotMagic...)}
-	c.b = binary.LittleEndian.AppendUint32(c.b, uint32(len(offsets)))
-	for _, p := range slices.Sorted(maps.Keys(offsets)) {
-		c.b = binary.LittleEndian.AppendUint64(c.b, uint64(p))
-		c.b = binary.LittleEndian.AppendUint64(c.b, uint64(offsets[p]))
-	}
-	n := uint64(0)
-	emit := func() error {
-		_, err := out.Write(c.b)
-		c.b = c.b[:0]
-		return err
-	}
-	err := emit()
+	return s.SnapshotWhile(w, func(copyShard func(map[int]int64)) { copyShard(offsets) })
+}
+
+// SnapshotWhile is Snapshot while events go on being applied. It calls between
+// once for every shard: between calls what it is given, once, between two
+// events and with the offsets that have been reached then. Shards are so
+// copied at different places of the log; Restore knows each one's.
+func (s *Store) SnapshotWhile(w io.Writer, between func(copyShard func(offsets map[int]int64))) error {
+	head := binary.LittleEndian.AppendUint32([]byte(snapshotMagic), uint32(len(s.shards)))
+	_, err := w.Write(head)
+	var b []byte
 	for i := range s.shards {
-		if err == nil {
-			err = s.shards[i].write(c, &n, emit)
+		if err != nil {
+			break
 		}
-	}
-	if err == nil {
-		c.b = binary.LittleEndian.AppendUint64(append(c.b, tagEnd), n)
-		err = errors.Join(emit(), out.Flush())
-	}
-	if err == nil {
-		_, err = w.Write(binary.LittleEndian.AppendUint64(nil, digest.Sum64()))
+		b = b[:0]
+		between(func(offsets map[int]int64) {
+			if len(offsets) > maxOffsets {
+				err = fmt.Errorf("%d partitions; at most %d", len(offsets), maxOffsets)
+				return
+			}
+			b = s.shards[i].appendTo(append(b, make([]byte, 8)...), offsets)
+		})
+		if err != nil {
+			break
+		}
+		binary.LittleEndian.PutUint64(b, uint64(len(b)-8))
+		if _, err = w.Write(b); err == nil {
+			_, err = w.Write(binary.LittleEndian.AppendUint64(nil, xxhash.Sum64(b)))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("writing profile snapshot: %w", err)
@@ -72,280 +71,220 @@ func (s *Store) Snapshot(w io.Writer, offsets map[int]int64) error {
 	return nil
 }
 
-// write emits a shard's profiles, of every shop the least recent first, and
-// its opt-outs.
-func (sh *shard) write(c *coder, n *uint64, emit func() error) error {
+// appendTo appends a shard's profiles, of every shop and class the least
+// recent first, and its opt-outs.
+func (sh *shard) appendTo(b []byte, offsets map[int]int64) []byte {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
+	le := binary.LittleEndian
+	b = le.AppendUint32(b, uint32(len(offsets)))
+	for _, p := range slices.Sorted(maps.Keys(offsets)) {
+		b = le.AppendUint64(le.AppendUint64(b, uint64(p)), uint64(offsets[p]))
+	}
+	b = le.AppendUint64(b, uint64(sh.count))
+	b = le.AppendUint64(b, uint64(len(sh.optOrder)-sh.optFirst))
+	b = slices.Grow(b, sh.count*entryHead+int(sh.arena.needs)+(len(sh.optOrder)-sh.optFirst)*optOutSize)
 	for _, id := range slices.Sorted(maps.Keys(sh.shops)) {
-		for i := sh.shops[id].oldest; i != 0; i = sh.records.at(i).newer {
-			r := sh.records.at(i)
-			tag := byte(tagProfile)
-			if r.shopping != 0 {
-				tag = tagShopping
-			}
-			c.b = append(c.b, tag)
-			c.entry(&r.key, &r.shop)
-			c.activity(&r.Activity)
-			if r.shopping != 0 {
-				c.shopping(sh.shoppings.at(r.shopping))
-			}
-			*n++
-			if err := emit(); err != nil {
-				return err
+		for class := range numClasses {
+			for i := sh.shops[id].classes[class].oldest; i != 0; {
+				r := sh.records.at(i)
+				data := sh.arena.get(r.place)
+				b = le.AppendUint32(le.AppendUint32(append(b, r.key[:]...), r.shop), r.last)
+				b = append(le.AppendUint16(append(b, r.class), uint16(len(data))), data...)
+				i = r.newer
 			}
 		}
 	}
 	for _, k := range sh.optOrder[sh.optFirst:] {
-		at := sh.optOuts[k]
-		c.b = append(c.b, tagOptOut)
-		c.entry(&k.user, &k.shop)
-		c.u32(&at)
-		*n++
-		if err := emit(); err != nil {
-			return err
-		}
+		b = le.AppendUint32(le.AppendUint32(append(b, k.user[:]...), k.shop), sh.optOuts[k])
 	}
-	return nil
+	return b
 }
 
 // Restore reads a snapshot into a new store and returns the offsets to read
-// on from. If the bounds of cfg are smaller than what is in it, the usual
-// profiles leave.
+// on from; where shards have taken more than that, ApplyFrom knows. If the
+// bounds of cfg are smaller than what is in it, the usual profiles leave.
 func Restore(r io.Reader, cfg Config) (*Store, map[int]int64, error) {
 	s, err := NewStore(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	in := &snapshotReader{r: bufio.NewReaderSize(r, 1<<16), digest: xxhash.New()}
-	offsets, err := in.header()
-	if err == nil {
-		err = s.readEntries(in)
+	head := make([]byte, len(snapshotMagic)+4)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrSnapshot, noEOF(err))
 	}
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
+	if !bytes.HasPrefix(head, []byte(snapshotMagic)) {
+		return nil, nil, fmt.Errorf("%w: it is not a snapshot of this version", ErrSnapshot)
+	}
+	if n := binary.LittleEndian.Uint32(head[len(snapshotMagic):]); int(n) != len(s.shards) {
+		return nil, nil, fmt.Errorf("%w: it has %d shards, the store %d", ErrSnapshot, n, len(s.shards))
+	}
+	if err := s.readShards(r); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return s, s.readFrom(), nil
+}
+
+// readShards reads one section after the other, and loads several at a time.
+func (s *Store) readShards(r io.Reader) error {
+	var (
+		wg    sync.WaitGroup
+		slots = make(chan struct{}, runtime.GOMAXPROCS(0)+1)
+		errs  = make([]error, len(s.shards))
+	)
+	var err error
+	for i := range s.shards {
+		slots <- struct{}{}
+		var b []byte
+		if b, err = readSection(r); err != nil {
+			err = fmt.Errorf("shard %d: %w", i, err)
+			break
 		}
-		return nil, nil, fmt.Errorf("%w: at byte %d: %w", ErrSnapshot, in.n, err)
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if e := s.load(i, b); e != nil {
+				errs[i] = fmt.Errorf("shard %d: %w", i, e)
+			}
+		})
 	}
-	return s, offsets, nil
+	wg.Wait()
+	return errors.Join(append(errs, err)...)
 }
 
-type snapshotReader struct {
-	r      *bufio.Reader
-	digest hash.Hash64
-	buf    [2048]byte
-	n      int64
+func readSection(r io.Reader) ([]byte, error) {
+	var size [8]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, noEOF(err)
+	}
+	n := binary.LittleEndian.Uint64(size[:])
+	if n > maxSection {
+		return nil, fmt.Errorf("a section of %d bytes", n)
+	}
+	b := append(make([]byte, 0, min(n, sectionStep)+8), size[:]...)
+	for left := n; left > 0; { // a length that is wrong must not take all memory
+		step := min(left, sectionStep)
+		at := len(b)
+		b = slices.Grow(b, int(step))[:at+int(step)]
+		if _, err := io.ReadFull(r, b[at:]); err != nil {
+			return nil, noEOF(err)
+		}
+		left -= step
+	}
+	var sum [8]byte
+	if _, err := io.ReadFull(r, sum[:]); err != nil {
+		return nil, noEOF(err)
+	}
+	if xxhash.Sum64(b) != binary.LittleEndian.Uint64(sum[:]) {
+		return nil, errors.New("the checksum differs")
+	}
+	return b[8:], nil
 }
 
-// take reads n bytes; they are valid until the next call.
-func (in *snapshotReader) take(n int) ([]byte, error) {
-	b := in.buf[:n]
-	k, err := io.ReadFull(in.r, b)
-	in.n += int64(k)
-	in.digest.Write(b[:k])
-	return b, err
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
-func (in *snapshotReader) header() (map[int]int64, error) {
-	b, err := in.take(len(snapshotMagic) + 4)
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(b[:len(snapshotMagic)], []byte(snapshotMagic)) {
-		return nil, errors.New("it is not a snapshot of this version")
-	}
-	n := binary.LittleEndian.Uint32(b[len(snapshotMagic):])
+// load fills one shard from its section. Checked by its sum, it can only be
+// wrong if it was written so; it is read as what may be anything all the same.
+func (s *Store) load(shard int, b []byte) error {
+	sh := &s.shards[shard]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c := cutter{b: b}
+	n := c.u32()
 	if n > maxOffsets {
-		return nil, fmt.Errorf("%d offsets; at most %d", n, maxOffsets)
+		return fmt.Errorf("%d offsets; at most %d", n, maxOffsets)
 	}
-	offsets := make(map[int]int64, n)
+	sh.taken = make(map[int]int64, n)
 	for range n {
-		if b, err = in.take(16); err != nil {
-			return nil, err
-		}
-		offsets[int(binary.LittleEndian.Uint64(b))] = int64(binary.LittleEndian.Uint64(b[8:]))
+		p := int(c.u64())
+		sh.taken[p] = int64(c.u64())
 	}
-	return offsets, nil
-}
-
-func (s *Store) readEntries(in *snapshotReader) error {
-	sizes := entrySizes()
-	for count := uint64(0); ; count++ {
-		b, err := in.take(1)
-		if err != nil {
-			return err
-		}
-		tag := b[0]
-		if int(tag) >= len(sizes) {
-			return fmt.Errorf("unknown entry %d", tag)
-		}
-		if tag == tagEnd {
-			return in.trailer(count)
-		}
-		if b, err = in.take(sizes[tag]); err != nil {
-			return err
-		}
-		if err := s.load(tag, b); err != nil {
+	profiles, optOuts := c.u64(), c.u64()
+	if c.bad || profiles > uint64(len(b))/entryHead || optOuts > uint64(len(b))/optOutSize {
+		return errPacked
+	}
+	for sh.users.n = 0; uint64(len(sh.users.slots))*7 < profiles*8; {
+		sh.users.grow()
+	}
+	for range profiles {
+		if err := s.loadProfile(sh, &c); err != nil {
 			return err
 		}
 	}
-}
-
-func (in *snapshotReader) trailer(count uint64) error {
-	b, err := in.take(8)
-	if err != nil {
-		return err
+	for range optOuts {
+		k := optOutKey{UserKey(c.bytes(16)), c.u32()}
+		at := c.u32()
+		if c.bad || s.shard(k.user) != sh {
+			return errPacked
+		}
+		sh.optOut(k, at)
 	}
-	if n := binary.LittleEndian.Uint64(b); n != count {
-		return fmt.Errorf("%d entries where %d were written", count, n)
-	}
-	sum := in.digest.Sum64()
-	if b, err = in.take(8); err != nil {
-		return err
-	}
-	if binary.LittleEndian.Uint64(b) != sum {
-		return errors.New("the checksum differs")
+	if len(c.b) != 0 {
+		return errPacked
 	}
 	return nil
 }
 
-// load puts one entry into the store.
-func (s *Store) load(tag byte, b []byte) error {
-	c := &coder{b: b, reading: true}
-	var k optOutKey
-	c.entry(&k.user, &k.shop)
-	if k.user.IsZero() || k.shop == 0 {
-		return errors.New("an entry without user or shop")
-	}
-	sh := s.shard(k.user)
-	if tag == tagOptOut {
-		var at uint32
-		c.u32(&at)
-		sh.optOut(k, at)
-		return nil
-	}
-	if sh.find(k.user, k.shop) != 0 {
+func (s *Store) loadProfile(sh *shard, c *cutter) error {
+	k := optOutKey{UserKey(c.bytes(16)), c.u32()}
+	last, class, n := c.u32(), c.bytes(1)[0], c.u16()
+	data := c.bytes(int(n))
+	switch {
+	case c.bad || k.user.IsZero() || k.shop == 0 || last == 0 || class >= numClasses || n > maxPacked:
+		return errPacked
+	case s.shard(k.user) != sh:
+		return errors.New("a profile is in the wrong shard")
+	case sh.find(k.user, k.shop) != 0:
 		return errors.New("a profile appears twice")
 	}
-	r := sh.records.at(sh.insert(k.user, k.shop))
-	c.activity(&r.Activity)
-	if r.Activity.next >= recentEvents {
-		return errors.New("a profile is damaged")
-	}
-	if tag == tagShopping {
-		c.shopping(sh.shopping(r))
-	}
+	// What is in data is as it was written, by the section's checksum; and
+	// whatever it were, unpack would end.
+	sh.keepPacked(0, k.user, k.shop, data, last, class)
 	return nil
 }
 
-// entrySizes is the length of each entry behind its tag.
-func entrySizes() [4]int {
-	var sizes [4]int
-	size := func(f func(c *coder)) int {
-		c := &coder{}
-		var key optOutKey
-		c.entry(&key.user, &key.shop)
-		f(c)
-		return len(c.b)
+// readFrom is where the log is to be read from: of every partition the least
+// that a shard has taken; a partition that one does not know is not in it, and
+// is read from its beginning. Shards that are all at that place need not look.
+func (s *Store) readFrom() map[int]int64 {
+	from := maps.Clone(s.shards[0].taken)
+	for i := range s.shards {
+		maps.DeleteFunc(from, func(p int, at int64) bool {
+			taken, ok := s.shards[i].taken[p]
+			if ok && taken < at {
+				from[p] = taken
+			}
+			return !ok
+		})
 	}
-	sizes[tagProfile] = size(func(c *coder) { c.activity(new(Activity)) })
-	sizes[tagShopping] = size(func(c *coder) { c.activity(new(Activity)); c.shopping(new(Shopping)) })
-	sizes[tagOptOut] = size(func(c *coder) { c.u32(new(uint32)) })
-	return sizes
+	for i := range s.shards {
+		if maps.Equal(s.shards[i].taken, from) {
+			s.shards[i].taken = nil
+		}
+	}
+	return from
 }
 
-// coder appends values to b, or reads them off it: one description of the
-// layout serves both ways.
-type coder struct {
-	b       []byte
-	reading bool
+// cutter takes values off the front of b; past its end they are zero.
+type cutter struct {
+	b   []byte
+	bad bool
 }
 
-func (c *coder) entry(u *UserKey, shop *uint32) {
-	if c.reading {
-		c.b = c.b[copy(u[:], c.b):]
-	} else {
-		c.b = append(c.b, u[:]...)
+func (c *cutter) bytes(n int) []byte {
+	if len(c.b) < n {
+		c.bad, c.b = true, nil
+		return make([]byte, max(n, 1))
 	}
-	c.u32(shop)
+	b := c.b[:n]
+	c.b = c.b[n:]
+	return b
 }
 
-func (c *coder) activity(a *Activity) {
-	for _, v := range [...]*uint32{&a.First, &a.Last, &a.LastView, &a.LastSearch, &a.Visits, &a.Views} {
-		c.u32(v)
-	}
-	for i := range a.Products {
-		c.u64(&a.Products[i])
-		c.u32(&a.ProductAt[i])
-		c.u16(&a.ProductCount[i])
-	}
-	for i := range a.Terms {
-		c.u32(&a.Terms[i])
-		c.u32(&a.TermAt[i])
-	}
-	for i := range a.Categories {
-		c.u32(&a.Categories[i])
-		c.u32(&a.CategoryAt[i])
-		c.u16(&a.CategoryCount[i])
-	}
-	for i := range a.events {
-		c.u32(&a.events[i])
-	}
-	next := uint16(a.next)
-	c.u16(&next)
-	if c.reading {
-		a.next = uint8(min(next, 255))
-	}
-}
-
-func (c *coder) shopping(s *Shopping) {
-	for _, v := range [...]*uint32{&s.LastCart, &s.LastCheckout, &s.LastPurchase, &s.Orders} {
-		c.u32(v)
-	}
-	c.nano(&s.Revenue)
-	c.nano(&s.CartValue)
-	for i := range s.Cart {
-		c.u64(&s.Cart[i])
-		c.nano(&s.CartPrice[i])
-		c.u16(&s.CartQty[i])
-	}
-	for i := range s.Purchased {
-		c.u64(&s.Purchased[i])
-	}
-	for i := range s.orders {
-		c.u32(&s.orders[i])
-	}
-}
-
-func (c *coder) u16(v *uint16) {
-	if c.reading {
-		*v, c.b = binary.LittleEndian.Uint16(c.b), c.b[2:]
-	} else {
-		c.b = binary.LittleEndian.AppendUint16(c.b, *v)
-	}
-}
-
-func (c *coder) u32(v *uint32) {
-	if c.reading {
-		*v, c.b = binary.LittleEndian.Uint32(c.b), c.b[4:]
-	} else {
-		c.b = binary.LittleEndian.AppendUint32(c.b, *v)
-	}
-}
-
-func (c *coder) u64(v *uint64) {
-	if c.reading {
-		*v, c.b = binary.LittleEndian.Uint64(c.b), c.b[8:]
-	} else {
-		c.b = binary.LittleEndian.AppendUint64(c.b, *v)
-	}
-}
-
-func (c *coder) nano(v *money.Nano) {
-	u := uint64(*v)
-	c.u64(&u)
-	if c.reading { // when writing, others may be reading *v
-		*v = money.Nano(u)
-	}
-}
+func (c *cutter) u16() uint16 { return binary.LittleEndian.Uint16(c.bytes(2)) }
+func (c *cutter) u32() uint32 { return binary.LittleEndian.Uint32(c.bytes(4)) }
+func (c *cutter) u64() uint64 { return binary.LittleEndian.Uint64(c.bytes(8)) }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
-	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -320,15 +319,6 @@ func TestStoreAllocations(t *testing.T) {
 	})
 	if n != 0 || len(dst) != 2 {
 		t.Fatalf("%v allocations, %d profiles", n, len(dst))
-	}
-}
-
-func TestProfileSize(t *testing.T) {
-	r, sp := unsafe.Sizeof(record{}), unsafe.Sizeof(Shopping{})
-	t.Logf("record %d bytes, shopping %d bytes", r, sp)
-	// 10 million users, one in six of whom shops, with the map, in 4 GiB.
-	if r+sp/6+28 > 429 {
-		t.Fatalf("record %d bytes and shopping %d bytes are too large", r, sp)
 	}
 }
 

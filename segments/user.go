@@ -74,6 +74,17 @@ func UserFromExchange(exchange, buyeruid string) UserKey {
 	return hashed("exchange", exchange, buyeruid, false)
 }
 
+// UserFromShop is the key of an id that one shop has given a person; kind is
+// events.AliasVisitor or events.AliasCustomer. The shop's salt makes it its
+// own: whoever reads the log cannot try ids, and no two shops share a key.
+func UserFromShop(salt Salt, kind, id string) UserKey {
+	h := sha256.New()
+	h.Write([]byte("shop\x00"))
+	h.Write(salt[:])
+	h.Write([]byte(kind + "\x00" + id))
+	return UserKey(h.Sum(nil)[:16])
+}
+
 // hashed is SHA-256, cut to 128 bits, of the parts, each ended by a zero byte
 // so that ids of different sources never meet.
 func hashed(domain, scope, id string, fold bool) UserKey {

@@ -43,6 +43,8 @@ type bidderConfig struct {
 	Parts     int           `config:"partitions" help:"partitions of new event topics" default:"4"`
 	SpoolMax  int64         `config:"spool-bytes" help:"bound on the spool's disk in bytes" default:"4294967296"`
 	Profiles  int           `config:"profiles" help:"bound on profiles in memory" default:"1000000"`
+	ProfileB  int64         `config:"profile-bytes" help:"bound on the memory of profiles; default 400 for each of --profiles"`
+	ShopRate  int           `config:"shop-events" help:"events of one shop that are taken in a second, from its server and from its pages each; -1 is any number" default:"10000"`
 	Crawlers  []string      `config:"crawlers" help:"files of crawlers' user agents (IAB list format), beside the built-in ones"`
 	Centres   []string      `config:"data-centres" help:"files of data centres' addresses, a CIDR prefix a line"`
 	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
@@ -135,7 +137,7 @@ func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKeySHA256: adminKeyHash(c.Dir),
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
 	}
-	cfg.Profiles.MaxProfiles = c.Profiles
+	cfg.Profiles.MaxProfiles, cfg.Profiles.MaxBytes, cfg.ShopEventsPerSecond = c.Profiles, c.ProfileB, c.ShopRate
 	return bidder.New(cfg, deps)
 }
 

@@ -39,6 +39,7 @@ func roles() []role {
 		{"warehouse", "embedded ClickHouse engine, for one machine", runWarehouse},
 		{"exchange", "simulated exchanges and shoppers", runExchange},
 		{"replay", "send recorded bid requests and check every answer", runReplay},
+		{"import-events", "send a CSV of a shop's past events to a bidder", runImportEvents},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
 		{"bench", "measure the bidder against reference servers", runBench},

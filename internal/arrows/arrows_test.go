@@ -33,7 +33,7 @@ type pkg struct {
 func may() map[string][]string {
 	return map[string][]string{
 		"bidder": {
-			"bidder/...", "campaigns", "segments", "creatives", "pacing", "events", "events/kafka", "events/price", "events/spool", "internal/...",
+			"bidder/...", "campaigns", "segments", "creatives", "pacing", "pacing/ledger", "events", "events/kafka", "events/price", "events/spool", "internal/...",
 		},
 		"bidder/openrtb":     {"internal/..."},
 		"bidder/value":       {"internal/..."},

@@ -43,7 +43,7 @@ func Statements(people []Person) ([]string, error) {
 	}
 	const done = " SETTINGS mutations_sync = 2"
 	return []string{
-		"ALTER TABLE grosz.shop_events DELETE WHERE type != 'purchase' AND type != 'opt_out' AND " + in + done,
+		"ALTER TABLE grosz.shop_events DELETE WHERE type NOT IN ('purchase', 'order_status', 'opt_out') AND " + in + done,
 		"ALTER TABLE grosz.shop_events UPDATE user = 0, query = '', url = '', order_id = '' WHERE " + in + done,
 		"ALTER TABLE grosz.events UPDATE user = 0 WHERE " + in + done,
 		"ALTER TABLE grosz.bids UPDATE user = 0 WHERE " + in + done,
@@ -121,8 +121,8 @@ func count(ctx context.Context, conn driver.Conn, people []Person) (r Receipt, e
 	row := conn.QueryRow(ctx, `SELECT
 		(SELECT count() FROM grosz.events WHERE `+in+`),
 		(SELECT count() FROM grosz.bids WHERE `+in+`),
-		(SELECT count() FROM grosz.shop_events WHERE type IN ('purchase', 'opt_out') AND `+in+`),
-		(SELECT count() FROM grosz.shop_events WHERE type NOT IN ('purchase', 'opt_out') AND `+in+`)`)
+		(SELECT count() FROM grosz.shop_events WHERE type IN ('purchase', 'order_status', 'opt_out') AND `+in+`),
+		(SELECT count() FROM grosz.shop_events WHERE type NOT IN ('purchase', 'order_status', 'opt_out') AND `+in+`)`)
 	if err := row.Scan(&r.Events, &r.Bids, &r.Orders, &r.ShopEvents); err != nil {
 		return r, fmt.Errorf("counting their rows: %w", err)
 	}

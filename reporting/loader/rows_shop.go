@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
 	"github.com/grosz/grosz/events"
@@ -8,7 +9,8 @@ import (
 
 var shopEventsTable = &table{name: "grosz.shop_events", columns: []string{
 	"event_id", "type", "time", "received", "day", "shop_id", "user", "click_bid", "product", "category", "query",
-	"quantity", "price", "order_id", "value", "currency", "items.product", "items.quantity", "items.price", "url", "node",
+	"quantity", "price", "order_id", "value", "currency", "items.product", "items.quantity", "items.price", "url",
+	"offline", "status", "name", "alias_user", "order_event", "node",
 	"kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
 
@@ -17,6 +19,15 @@ func shopEventsTarget() *target {
 		rows: func(d *events.Decoder, line []byte, p place, out emit) error {
 			return d.ShopEvents(line, func(_ int, e *events.ShopEvent) error { return shopEventRow(e, p, out) })
 		}}
+}
+
+// orderEvent is the id of the order's purchase, by which its later news finds
+// it even when the order's own id has been erased.
+func orderEvent(e *events.ShopEvent) uuid.UUID {
+	if e.Type != events.ShopOrderStatus {
+		return uuid.UUID{}
+	}
+	return id(events.NamedID(e.ShopID, "order", e.OrderID))
 }
 
 func shopEventRow(e *events.ShopEvent, p place, out emit) error {
@@ -46,6 +57,7 @@ func shopEventRow(e *events.ShopEvent, p place, out emit) error {
 	// The UID stays out of the warehouse: only the shop's pseudonym goes in.
 	return put(out, shopEventsTable,
 		id(e.EventID), string(e.Type), t, received, day, e.ShopID, e.User, id(e.ClickBid), e.Product, e.Category, e.Query,
-		e.Quantity, nano(e.Price), e.OrderID, nano(e.Value), e.Currency.String(), products, quantities, prices, e.URL, e.Node,
+		e.Quantity, nano(e.Price), e.OrderID, nano(e.Value), e.Currency.String(), products, quantities, prices, e.URL,
+		e.Offline, e.Status, e.Name, e.AliasUser, orderEvent(e), e.Node,
 		p.partition, p.offset, p.seq, p.loadedAt)
 }
