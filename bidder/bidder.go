@@ -128,6 +128,7 @@ type Bidder struct {
 	days       dayCache
 	refusals   refusalCounts
 	rejections limiter
+	conflicts  limiter
 	repeats    repeatSet
 	samples    *Sampler
 	consents   *privacy.Cache
@@ -166,7 +167,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
-		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100},
+		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100},
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 	}
 	store, err := segments.NewStore(cfg.Profiles)

@@ -114,15 +114,15 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 	}
 }
 
-// fold applies a settlement from the log, of whichever node, to the book and
-// to the frequency counts.
+// fold applies a settlement or an adjustment from the log, of whichever node,
+// to the book and to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
-	if !e.Settles || e.Test {
-		return
-	}
-	first := b.book.Fold(b.settlementOf(e))
-	if first {
-		b.frequency.Add(e.User, e.CampaignID, e.TimeMS)
+	switch {
+	case e.Test:
+	case e.Settles:
+		b.foldSettlement(e)
+	case e.Type == events.TypeAdjustment:
+		b.foldAdjustment(e)
 	}
 }
 

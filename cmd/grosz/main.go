@@ -41,6 +41,8 @@ func roles() []role {
 		{"replay", "send recorded bid requests and check every answer", runReplay},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
+		{"reconcile", "hold an exchange's report or credit against the books, and book what it corrects", runReconcile},
+		{"storm", "send a storm of notices through two bidders that are killed, and audit the books", runStorm},
 		{"bench", "measure the bidder against reference servers", runBench},
 		{"version", "print the version", runVersion},
 	}
