@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz cover libchdb kafka chromium clean
+.PHONY: help build run test race lint bench fuzz cover libchdb kafka chromium clean storm
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ lint: ## vet, format and golangci-lint (pinned)
 bench: build libchdb ## benchmarks of the parts, then the bidder against reference servers
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./...
 	$(BIN) bench
+
+storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
+	$(BIN) storm --notices $${NOTICES:-1000000}
 
 fuzz: ## every fuzz target for half a minute (FUZZTIME=30s)
 	@bash scripts/fuzz.sh $${FUZZTIME:-30s}

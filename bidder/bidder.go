@@ -142,6 +142,7 @@ type Bidder struct {
 	fromShops  *shopLimiter // of events, by shop: from servers
 	fromPages  *shopLimiter // from pages
 	visitors   VisitorSegments
+	conflicts  limiter
 	repeats    repeatSet
 	samples    *Sampler
 	consents   *privacy.Cache
@@ -181,7 +182,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
-		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100},
+		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100},
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 	}
 	b.fromShops, b.fromPages = newShopLimiter(cfg.ShopEventsPerSecond), newShopLimiter(cfg.ShopEventsPerSecond)

@@ -104,6 +104,9 @@ type ExchangeConfig struct {
 	// GDPRWhenAbsent is what a request without regs.gdpr means: if_consent
 	// (default: it applies if there is a consent string) or applies.
 	GDPRWhenAbsent string `yaml:"gdpr_when_absent"`
+	// Report is how the exchange writes its report of what it bills, which
+	// grosz reconcile reads.
+	Report ReportConfig `yaml:"report"`
 }
 
 // PriceConfig says how prices are written, and where their keys are.
@@ -164,6 +167,7 @@ type Exchange struct {
 	gzip         gzipMode
 	privacy      privacy.Config
 	sync         SyncConfig
+	report       ReportConfig
 	rate         rateLimit
 	authHeader   string
 	tokens       [][32]byte
@@ -209,6 +213,7 @@ func NewExchangeWith(c ExchangeConfig, s Secrets) (*Exchange, error) {
 	b.markup()
 	b.auth()
 	b.people()
+	b.reportFile()
 	if len(b.errs) > 0 {
 		return nil, fmt.Errorf("exchange %q: %w", c.Name, errors.Join(b.errs...))
 	}

@@ -122,14 +122,18 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 	}
 }
 
-// fold applies a settlement from the log, of whichever node, to the book and
-// to the frequency counts.
+// fold applies a settlement or an adjustment from the log, of whichever node,
+// to the book and to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
-	if e.Settles && !e.Test {
-		if !b.book.Fold(b.settlementOf(e)) {
+	switch {
+	case e.Test:
+		return
+	case e.Settles:
+		if !b.foldSettlement(e) {
 			return
 		}
-		b.frequency.Add(e.User, e.CampaignID, e.TimeMS)
+	case e.Type == events.TypeAdjustment:
+		b.foldAdjustment(e)
 	}
 	if b.leases != nil {
 		b.leases.apply(e)

@@ -18,6 +18,7 @@ type metricSet struct {
 	shopEventErrors *vm.Counter
 	clicksLost      *vm.Counter
 	repeated        *vm.Counter
+	conflicts       *vm.Counter
 	checkpointFails *vm.Counter
 	latency         *vm.Histogram
 	rejections      map[string]*vm.Counter
@@ -32,6 +33,7 @@ func newMetrics(b *Bidder) *metricSet {
 		shopEventErrors: s.NewCounter(`grosz_shop_event_errors_total`),
 		clicksLost:      s.NewCounter(`grosz_clicks_lost_total`),
 		repeated:        s.NewCounter(`grosz_notices_repeated_total`),
+		conflicts:       s.NewCounter(`grosz_notices_conflicting_total`),
 		checkpointFails: s.NewCounter(`grosz_checkpoint_failures_total`),
 		latency:         s.NewHistogram(`grosz_bid_request_seconds`),
 		rejections:      make(map[string]*vm.Counter),

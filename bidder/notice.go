@@ -61,6 +61,7 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 	}
 	if b.repeated(&e, &tok) {
 		b.metrics.repeated.Inc()
+		b.conflict(&e, tok.SettleOn)
 		answerNotice(ctx, typ)
 		return
 	}
@@ -68,7 +69,7 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 		unavailable(ctx)
 		return
 	}
-	b.repeats.add(e.EventID)
+	b.repeats.add(e.EventID, e.Price)
 	b.noticed(typ)
 	answerNotice(ctx, typ)
 }

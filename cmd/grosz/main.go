@@ -42,6 +42,8 @@ func roles() []role {
 		{"import-events", "send a CSV of a shop's past events to a bidder", runImportEvents},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
+		{"reconcile", "hold an exchange's report or credit against the books, and book what it corrects", runReconcile},
+		{"storm", "send a storm of notices through two bidders that are killed, and audit the books", runStorm},
 		{"bench", "measure the bidder against reference servers", runBench},
 		{"version", "print the version", runVersion},
 	}

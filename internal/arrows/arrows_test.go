@@ -51,6 +51,7 @@ func may() map[string][]string {
 
 		"reporting":           {"internal/..."},
 		"reporting/loader":    {"campaigns", "events", "reporting/schema", "internal/..."},
+		"reporting/reconcile": {"events", "internal/..."},
 		"reporting/schema":    {"internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
@@ -67,6 +68,7 @@ func may() map[string][]string {
 		"bench/demo":   {"bench/sim", "campaigns", "creatives/demo", "internal/..."},
 		"bench/load":   {"internal/..."},
 		"bench/replay": {"bench/check", "internal/..."},
+		"bench/storm":  {"campaigns", "events", "events/kafka", "pacing", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
 
 		"internal": {"internal/..."},

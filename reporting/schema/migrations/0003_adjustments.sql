@@ -1,0 +1,225 @@
+-- Adjustments: what an exchange's report of what it bills, or its credit for
+-- invalid traffic, changed of what was booked. They are dated by the day on
+-- which they were booked, so that a day that was reported stays as it was; the
+-- settlement that they correct shows them too. Conflicts: a settling notice
+-- that came again with another price.
+
+CREATE OR REPLACE VIEW grosz.adjustments
+(
+    day           Date                   COMMENT 'date on which it was booked, in the shop''s time zone',
+    time          DateTime64(3, 'UTC')   COMMENT 'when it was booked',
+    bid_time      DateTime64(3, 'UTC')   COMMENT 'when the bid was made',
+    bid           UUID                   COMMENT 'the bid whose settlement it corrects',
+    shop          UInt32                 COMMENT 'shop',
+    campaign      UInt32                 COMMENT 'campaign',
+    creative      UInt32                 COMMENT 'creative',
+    exchange      LowCardinality(String) COMMENT 'exchange',
+    media         LowCardinality(String) COMMENT 'banner, video, native or audio',
+    kind          LowCardinality(String) COMMENT 'report: the exchange''s report of what it bills; clawback: its credit for invalid traffic',
+    reason        LowCardinality(String) COMMENT 'why; of a clawback with the exchange''s words',
+    reference     String                 COMMENT 'the exchange''s reference, or the name of its report',
+    price         Decimal(18, 6)         COMMENT 'CPM as the report has it, in currency; 0 for a clawback',
+    currency      LowCardinality(String) COMMENT 'the exchange''s currency',
+    amount        Decimal(38, 9)         COMMENT 'change of the media cost, in currency',
+    shop_currency LowCardinality(String) COMMENT 'the shop''s currency',
+    shop_amount   Decimal(38, 9)         COMMENT 'change of the media cost, in shop_currency',
+    shop_fee      Decimal(38, 9)         COMMENT 'change of the platform''s fee, in shop_currency',
+    node          LowCardinality(String) COMMENT 'who booked it'
+)
+AS SELECT e.day AS day, e.time AS time, e.bid_time AS bid_time, e.bid_id AS bid, e.shop_id AS shop, e.campaign_id AS campaign, e.creative_id AS creative,
+    e.exchange AS exchange, e.media AS media, if(startsWith(e.reason, 'clawback'), 'clawback', 'report') AS kind, e.reason AS reason, e.raw AS reference,
+    e.price AS price, e.currency AS currency, e.amount AS amount, e.shop_currency AS shop_currency, e.shop_amount AS shop_amount, e.shop_fee AS shop_fee, e.node AS node
+FROM grosz.events AS e FINAL
+WHERE e.type = 'adjustment' AND NOT e.test
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'What exchanges corrected or credited, one row each.';
+
+CREATE OR REPLACE VIEW grosz.settlements
+(
+    day           Date                   COMMENT 'date of the settling event in the shop''s time zone',
+    time          DateTime64(3, 'UTC')   COMMENT 'when the settling event happened',
+    bid_time      DateTime64(3, 'UTC')   COMMENT 'when the bid was made',
+    bid           UUID                   COMMENT 'the bid',
+    type          LowCardinality(String) COMMENT 'type of the event that settled: billing, win or impression',
+    shop          UInt32                 COMMENT 'shop',
+    campaign      UInt32                 COMMENT 'campaign',
+    creative      UInt32                 COMMENT 'creative',
+    exchange      LowCardinality(String) COMMENT 'exchange',
+    media         LowCardinality(String) COMMENT 'banner, video, native or audio',
+    user          UInt64                 COMMENT 'the shop''s own pseudonym of the person; 0: nobody',
+    currency      LowCardinality(String) COMMENT 'the exchange''s currency',
+    price         Decimal(18, 6)         COMMENT 'CPM as reported, in currency',
+    price_status  LowCardinality(String) COMMENT 'how the price macro was read',
+    bid_price     Decimal(18, 6)         COMMENT 'CPM that was bid, in currency',
+    amount        Decimal(38, 9)         COMMENT 'media cost in currency, adjustments included: the exchange''s invoice line',
+    disputed      Decimal(38, 9)         COMMENT 'part of the report above the bid, in currency; not in amount',
+    shop_currency LowCardinality(String) COMMENT 'the shop''s currency',
+    rate          Decimal(18, 9)         COMMENT 'units of shop_currency for one of currency',
+    shop_amount   Decimal(38, 9)         COMMENT 'amount in shop_currency, adjustments included',
+    shop_fee      Decimal(38, 9)         COMMENT 'the platform''s fee, in shop_currency, adjustments included',
+    late          Bool                   COMMENT 'came after the hold had been let go',
+    conflicts     UInt64                 COMMENT 'further settling events of the bid: of another type, or with another price; they moved nothing',
+    booked        Decimal(38, 9)         COMMENT 'amount as the settling event booked it, before adjustments',
+    corrected     Decimal(38, 9)         COMMENT 'what the exchange''s reports changed, in currency',
+    clawed_back   Decimal(38, 9)         COMMENT 'what the exchange credited for invalid traffic, in currency: zero or below'
+)
+AS SELECT
+    s.day AS day, s.time AS time, s.bid_time AS bid_time, s.bid AS bid, s.type AS type, s.shop AS shop, s.campaign AS campaign, s.creative AS creative,
+    s.exchange AS exchange, s.media AS media, s.user AS user, s.currency AS currency, s.price AS price, s.price_status AS price_status, s.bid_price AS bid_price,
+    s.amount + m.corrected + m.clawed_back AS amount, s.disputed AS disputed, s.shop_currency AS shop_currency, s.rate AS rate,
+    s.shop_amount + m.shop_amount AS shop_amount, s.shop_fee + m.shop_fee AS shop_fee, s.late AS late,
+    s.others + arrayCount(p -> p != s.price, m.prices) AS conflicts,
+    s.amount AS booked, m.corrected AS corrected, m.clawed_back AS clawed_back
+FROM
+(
+    SELECT
+        argMax(e.day, e.version)           AS day,
+        argMax(e.time, e.version)          AS time,
+        argMax(e.bid_time, e.version)      AS bid_time,
+        e.bid_id                           AS bid,
+        argMax(e.type, e.version)          AS type,
+        e.shop_id                          AS shop,
+        argMax(e.campaign_id, e.version)   AS campaign,
+        argMax(e.creative_id, e.version)   AS creative,
+        argMax(e.exchange, e.version)      AS exchange,
+        argMax(e.media, e.version)         AS media,
+        argMax(e.user, e.version)          AS user,
+        argMax(e.currency, e.version)      AS currency,
+        argMax(e.price, e.version)         AS price,
+        argMax(e.price_status, e.version)  AS price_status,
+        argMax(e.bid_price, e.version)     AS bid_price,
+        argMax(e.amount, e.version)        AS amount,
+        argMax(e.disputed, e.version)      AS disputed,
+        argMax(e.shop_currency, e.version) AS shop_currency,
+        argMax(e.rate, e.version)          AS rate,
+        argMax(e.shop_amount, e.version)   AS shop_amount,
+        argMax(e.shop_fee, e.version)      AS shop_fee,
+        argMax(e.late, e.version)          AS late,
+        uniqExact(e.event_id) - 1          AS others
+    FROM grosz.events AS e
+    WHERE e.settles AND NOT e.test
+    GROUP BY e.shop_id, e.bid_id
+) AS s
+LEFT JOIN
+(
+    -- Few bids have any.
+    SELECT e.shop_id AS shop, e.bid_id AS bid,
+        sumIf(e.amount, e.type = 'adjustment' AND NOT startsWith(e.reason, 'clawback')) AS corrected,
+        sumIf(e.amount, e.type = 'adjustment' AND startsWith(e.reason, 'clawback')) AS clawed_back,
+        sumIf(e.shop_amount, e.type = 'adjustment') AS shop_amount, sumIf(e.shop_fee, e.type = 'adjustment') AS shop_fee,
+        groupUniqArrayIf(e.price, e.type = 'conflict') AS prices
+    FROM grosz.events AS e FINAL
+    WHERE e.type IN ('adjustment', 'conflict') AND NOT e.test
+    GROUP BY e.shop_id, e.bid_id
+) AS m ON m.shop = s.shop AND m.bid = s.bid
+SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row per settled bid: the first settling event in the log decides, the exchange''s reports and credits correct it.';
+
+CREATE OR REPLACE VIEW grosz.conflicts
+(
+    day            Date                   COMMENT 'date of the notice in the shop''s time zone',
+    time           DateTime64(3, 'UTC')   COMMENT 'when it came',
+    bid            UUID                   COMMENT 'the bid, which another notice had settled',
+    type           LowCardinality(String) COMMENT 'type of the notice: billing, win or impression',
+    shop           UInt32                 COMMENT 'shop',
+    campaign       UInt32                 COMMENT 'campaign',
+    exchange       LowCardinality(String) COMMENT 'exchange',
+    currency       LowCardinality(String) COMMENT 'the exchange''s currency',
+    price          Decimal(18, 6)         COMMENT 'CPM that this notice reported, in currency; it moved nothing',
+    settled_price  Decimal(18, 6)         COMMENT 'CPM that the notice reported which settled',
+    settled_status LowCardinality(String) COMMENT 'how that one was read',
+    node           LowCardinality(String) COMMENT 'the node that took this one'
+)
+AS SELECT e.day AS day, e.time AS time, e.bid_id AS bid, e.reason AS type, e.shop_id AS shop, e.campaign_id AS campaign, e.exchange AS exchange, e.currency AS currency,
+    e.price AS price, s.price AS settled_price, s.price_status AS settled_status, e.node AS node
+FROM grosz.events AS e FINAL
+INNER JOIN grosz.settlements AS s ON s.shop = e.shop_id AND s.bid = e.bid_id
+WHERE e.type = 'conflict' AND NOT e.test AND e.price != s.price
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Settling notices that came again with another price than the one that stands.';
+
+CREATE OR REPLACE VIEW grosz.cost_per_order
+(
+    day                 Date                     COMMENT 'date in the shop''s time zone: of a bid, win, impression, click or spend its event''s; of an order the order''s',
+    shop                UInt32                   COMMENT 'shop',
+    campaign            UInt32                   COMMENT 'campaign; of an order its touch''s',
+    exchange            LowCardinality(String)   COMMENT 'exchange; of an order its touch''s',
+    currency            LowCardinality(String)   COMMENT 'the exchange''s currency; of spend and cost_per_order',
+    bids                UInt64                   COMMENT 'bids recorded, of the last 30 days; those not recorded are in grosz.dropped',
+    wins                UInt64                   COMMENT 'bids won: a billing event or an impression implies the win',
+    impressions         UInt64                   COMMENT 'impressions rendered',
+    clicks              UInt64                   COMMENT 'clicks',
+    spend               Decimal(38, 9)           COMMENT 'media cost in currency, adjustments of the day included: equal to the exchange''s invoice',
+    orders              UInt64                   COMMENT 'orders attributed: last click within 30 days, else last impression within 1 day',
+    revenue             Decimal(38, 9)           COMMENT 'value of the orders, in shop_currency; an order in another currency adds nothing here',
+    cost_per_order      Nullable(Decimal(38, 9)) COMMENT 'spend / orders, in currency; NULL without orders',
+    shop_currency       LowCardinality(String)   COMMENT 'the shop''s currency',
+    shop_spend          Decimal(38, 9)           COMMENT 'media cost in shop_currency, adjustments of the day included',
+    shop_fee            Decimal(38, 9)           COMMENT 'the platform''s fee, in shop_currency, adjustments of the day included',
+    shop_cost_per_order Nullable(Decimal(38, 9)) COMMENT '(shop_spend + shop_fee) / orders, in shop_currency; NULL without orders',
+    shop_name           String                   COMMENT 'name of the shop',
+    campaign_name       String                   COMMENT 'name of the campaign'
+)
+AS WITH
+    -- One group per bid that was won, one row per fact about it.
+    won AS (
+        SELECT e.shop_id AS shop, e.bid_id AS bid,
+            any(e.campaign_id) AS campaign, any(e.exchange) AS exchange, any(e.currency) AS currency, any(e.shop_currency) AS shop_currency,
+            argMaxIf(e.day, e.version, e.price_status != 'audit') AS win_day,
+            argMaxIf(e.day, e.version, e.type = 'impression') AS view_day,
+            argMaxIf(e.day, e.version, e.settles) AS spend_day,
+            argMaxIf(e.amount, e.version, e.settles) AS amount,
+            argMaxIf(e.shop_amount, e.version, e.settles) AS shop_amount,
+            argMaxIf(e.shop_fee, e.version, e.settles) AS fee
+        FROM grosz.events AS e
+        WHERE (e.type IN ('win', 'billing', 'impression') OR e.settles) AND NOT e.test
+        GROUP BY e.shop_id, e.bid_id
+    ),
+    facts AS (
+        SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,
+            count() AS bids, 0 AS wins, 0 AS impressions, 0 AS clicks, toDecimal128(0, 9) AS spend, toDecimal128(0, 9) AS shop_spend, toDecimal128(0, 9) AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
+        FROM grosz.bids FINAL WHERE type = 'bid' AND NOT test
+        GROUP BY day, shop, campaign, exchange, currency
+        UNION ALL
+        SELECT fact_day AS day, shop, campaign, exchange, currency, max(shop_currency) AS shop_currency,
+            0 AS bids, countIf(fact = 'win') AS wins, countIf(fact = 'view') AS impressions, 0 AS clicks,
+            sumIf(amount, fact = 'spend') AS spend, sumIf(shop_amount, fact = 'spend') AS shop_spend, sumIf(fee, fact = 'spend') AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
+        FROM won
+        ARRAY JOIN ['win', 'view', 'spend'] AS fact, [win_day, view_day, spend_day] AS fact_day
+        WHERE fact_day != toDate(0) -- the fact is there
+        GROUP BY day, shop, campaign, exchange, currency
+        UNION ALL
+        SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,
+            0 AS bids, 0 AS wins, 0 AS impressions, count() AS clicks, toDecimal128(0, 9) AS spend, toDecimal128(0, 9) AS shop_spend, toDecimal128(0, 9) AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
+        FROM grosz.events FINAL WHERE type = 'click' AND NOT test
+        GROUP BY day, shop, campaign, exchange, currency
+        UNION ALL
+        SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,
+            0 AS bids, 0 AS wins, 0 AS impressions, 0 AS clicks, sum(amount) AS spend, sum(shop_amount) AS shop_spend, sum(grosz.events.shop_fee) AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
+        FROM grosz.events FINAL WHERE type = 'adjustment' AND NOT test
+        GROUP BY day, shop, campaign, exchange, currency
+        UNION ALL
+        SELECT a.day AS day, a.shop AS shop, a.campaign AS campaign, a.exchange AS exchange, a.currency AS currency, max(a.shop_currency) AS shop_currency,
+            0 AS bids, 0 AS wins, 0 AS impressions, 0 AS clicks, toDecimal128(0, 9) AS spend, toDecimal128(0, 9) AS shop_spend, toDecimal128(0, 9) AS shop_fee,
+            count() AS orders, sumIf(a.value, a.order_currency = a.shop_currency OR a.order_currency = '' OR a.shop_currency = '') AS revenue
+        FROM grosz.attributed_orders AS a
+        GROUP BY day, shop, campaign, exchange, currency
+    ),
+    report AS (
+        SELECT day, shop, campaign, exchange, currency, sum(bids) AS bids, sum(wins) AS wins, sum(impressions) AS impressions, sum(clicks) AS clicks,
+            sum(spend) AS spend, sum(orders) AS orders, sum(revenue) AS revenue, max(shop_currency) AS shop_currency,
+            sum(shop_spend) AS shop_spend, sum(shop_fee) AS shop_fee
+        FROM facts
+        GROUP BY day, shop, campaign, exchange, currency
+    )
+SELECT r.day AS day, r.shop AS shop, r.campaign AS campaign, r.exchange AS exchange, r.currency AS currency,
+    r.bids AS bids, r.wins AS wins, r.impressions AS impressions, r.clicks AS clicks, r.spend AS spend, r.orders AS orders, r.revenue AS revenue,
+    r.spend / nullIf(r.orders, 0) AS cost_per_order,
+    r.shop_currency AS shop_currency, r.shop_spend AS shop_spend, r.shop_fee AS shop_fee,
+    (r.shop_spend + r.shop_fee) / nullIf(r.orders, 0) AS shop_cost_per_order,
+    s.name AS shop_name, c.name AS campaign_name
+FROM report AS r
+LEFT ANY JOIN (SELECT shop_id, name FROM grosz.shops FINAL) AS s ON s.shop_id = r.shop
+LEFT ANY JOIN (SELECT shop_id, campaign_id, name FROM grosz.campaigns FINAL) AS c ON c.shop_id = r.shop AND c.campaign_id = r.campaign
+SETTINGS join_use_nulls = 0, do_not_merge_across_partitions_select_final = 1
+COMMENT 'What an order cost, by day, shop, campaign and exchange. A day with spend and no order has a row, and so has one with an order and no spend.';
