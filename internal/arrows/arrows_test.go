@@ -50,6 +50,7 @@ func may() map[string][]string {
 		"reporting":           {"internal/..."},
 		"reporting/loader":    {"campaigns", "events", "reporting/schema", "internal/..."},
 		"reporting/schema":    {"internal/..."},
+		"reporting/forget":    {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
 		"console":         {"campaigns", "console/...", "internal/..."},

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS grosz.events
     loss_reason     UInt16                   COMMENT 'OpenRTB loss reason code' CODEC(ZSTD(1)),
     min_to_win      Decimal(18, 6)           COMMENT 'CPM that would have won, as reported' CODEC(ZSTD(1)),
     product         String                   COMMENT 'clicked product' CODEC(ZSTD(1)),
-    reason          LowCardinality(String)   COMMENT 'of a rejection: forged, expired, malformed, unknown_shop',
+    reason          LowCardinality(String)   COMMENT 'of a rejection: forged, expired, malformed, unknown_shop; of a click: why it does not count',
     raw             String                   COMMENT 'the price macro as it came, at most 64 bytes' CODEC(ZSTD(1)),
     count           UInt64                   COMMENT 'of a counting record: how many' CODEC(ZSTD(1)),
     node            LowCardinality(String)   COMMENT 'the node that saw the event',
@@ -196,3 +196,25 @@ ORDER BY (topic, kafka_partition, kafka_offset, seq)
 TTL toDateTime(loaded_at) + INTERVAL 90 DAY
 SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'Lines of Kafka messages that could not be read; they hold nothing up.';
+
+CREATE TABLE IF NOT EXISTS grosz.erasures
+(
+    erase_id        UUID                     COMMENT 'the wish of a person to be forgotten; the person is not named',
+    type            LowCardinality(String)   COMMENT 'erase: the wish; erased: the receipt of one who did it',
+    time            DateTime64(3, 'UTC')     COMMENT 'of the wish: what was received until then goes; of a receipt: when it was done',
+    node            LowCardinality(String)   COMMENT 'who took the wish, or did it: a bidder, or clickhouse',
+    shop_id         UInt32                   COMMENT 'what this shop knows of the person; 0: everybody',
+    opt_out         Bool                     COMMENT 'nothing is kept of the person from then on either',
+    reason          LowCardinality(String)   COMMENT 'who asked: optout_page, shop, console',
+    profiles        UInt64                   COMMENT 'profiles that were in a bidder''s memory',
+    frequency       UInt64                   COMMENT 'counts of sightings that were in a bidder''s memory',
+    matches         UInt64                   COMMENT 'exchange ids that were in a bidder''s match table',
+    events          UInt64                   COMMENT 'rows of grosz.events that are nobody''s since',
+    bids            UInt64                   COMMENT 'rows of grosz.bids that are nobody''s since',
+    shop_events     UInt64                   COMMENT 'rows of grosz.shop_events that were deleted, or of orders, are nobody''s since',
+    loaded_at       DateTime64(3, 'UTC')     COMMENT 'when the loader inserted the row'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (erase_id, type, node, time)
+SETTINGS non_replicated_deduplication_window = 1000
+COMMENT 'Wishes of people to be forgotten, and which store did it when. Read with FINAL.';

@@ -112,7 +112,7 @@ AS WITH
         SELECT e.shop_id AS shop, e.user AS user, e.bid_id AS bid, e.time AS time, e.event_id AS event_id,
             (e.bid_id, e.campaign_id, e.creative_id, e.exchange, e.media, e.currency, e.shop_currency, e.product) AS fact
         FROM grosz.events AS e FINAL
-        WHERE e.type = 'click' AND NOT e.test
+        WHERE e.type = 'click' AND e.reason = '' AND NOT e.test -- a judged click brought nobody
     ),
     by_bid AS (
         SELECT shop, bid, time, argMax(fact, event_id) AS fact, true AS hit
@@ -211,7 +211,7 @@ AS WITH
         UNION ALL
         SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,
             0 AS bids, 0 AS wins, 0 AS impressions, count() AS clicks, toDecimal128(0, 9) AS spend, toDecimal128(0, 9) AS shop_spend, toDecimal128(0, 9) AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
-        FROM grosz.events FINAL WHERE type = 'click' AND NOT test
+        FROM grosz.events FINAL WHERE type = 'click' AND reason = '' AND NOT test
         GROUP BY day, shop, campaign, exchange, currency
         UNION ALL
         SELECT a.day AS day, a.shop AS shop, a.campaign AS campaign, a.exchange AS exchange, a.currency AS currency, max(a.shop_currency) AS shop_currency,
@@ -296,3 +296,52 @@ FROM (
 )
 GROUP BY source
 COMMENT 'How far behind the tables are. A source without rows in the last hour has no row.';
+
+CREATE OR REPLACE VIEW grosz.click_quality
+(
+    day             Date                   COMMENT 'date of the click in the shop''s time zone',
+    shop            UInt32                 COMMENT 'shop',
+    campaign        UInt32                 COMMENT 'campaign',
+    exchange        LowCardinality(String) COMMENT 'exchange',
+    clicks          UInt64                 COMMENT 'clicks that count, as in grosz.cost_per_order',
+    invalid_clicks  UInt64                 COMMENT 'clicks that count nowhere else: the sum of what follows',
+    double_click    UInt64                 COMMENT 'of a bid that was clicked within the last ten seconds',
+    too_fast        UInt64                 COMMENT 'sooner after the impression than a person can',
+    too_many_clicks UInt64                 COMMENT 'more of one bid than a person makes',
+    not_won         UInt64                 COMMENT 'on a bid that the exchange said was lost',
+    crawler         UInt64                 COMMENT 'by a known crawler or program',
+    data_centre     UInt64                 COMMENT 'from a data centre''s address'
+)
+AS SELECT e.day AS day, e.shop_id AS shop, e.campaign_id AS campaign, e.exchange AS exchange,
+    countIf(e.reason = '') AS clicks, countIf(e.reason != '') AS invalid_clicks,
+    countIf(e.reason = 'double_click') AS double_click, countIf(e.reason = 'too_fast') AS too_fast,
+    countIf(e.reason = 'too_many_clicks') AS too_many_clicks, countIf(e.reason = 'not_won') AS not_won,
+    countIf(e.reason = 'crawler') AS crawler, countIf(e.reason = 'data_centre') AS data_centre
+FROM grosz.events AS e FINAL
+WHERE e.type = 'click' AND NOT e.test
+GROUP BY day, shop, campaign, exchange
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Clicks that count, and those that were judged to be no person''s wish. The latter are never attributed.';
+
+CREATE OR REPLACE VIEW grosz.video_plays
+(
+    day            Date                   COMMENT 'date of the event in the shop''s time zone',
+    shop           UInt32                 COMMENT 'shop',
+    campaign       UInt32                 COMMENT 'campaign',
+    creative       UInt32                 COMMENT 'creative',
+    exchange       LowCardinality(String) COMMENT 'exchange',
+    started        UInt64                 COMMENT 'videos that began to play',
+    first_quartile UInt64                 COMMENT 'played for a quarter',
+    midpoint       UInt64                 COMMENT 'played for half',
+    third_quartile UInt64                 COMMENT 'played for three quarters',
+    completed      UInt64                 COMMENT 'played to the end',
+    failed         UInt64                 COMMENT 'that a player could not play; grosz.events.reason has VAST''s error code'
+)
+AS SELECT e.day AS day, e.shop_id AS shop, e.campaign_id AS campaign, e.creative_id AS creative, e.exchange AS exchange,
+    countIf(e.reason = 'start') AS started, countIf(e.reason = 'firstQuartile') AS first_quartile, countIf(e.reason = 'midpoint') AS midpoint,
+    countIf(e.reason = 'thirdQuartile') AS third_quartile, countIf(e.reason = 'complete') AS completed, uniqExactIf(e.bid_id, startsWith(e.reason, 'error')) AS failed
+FROM grosz.events AS e FINAL
+WHERE e.type = 'video' AND NOT e.test
+GROUP BY day, shop, campaign, creative, exchange
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'How far videos were played, as players report it.';
