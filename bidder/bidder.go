@@ -67,12 +67,17 @@ type Config struct {
 	// AdminKeySHA256 is the hash, hex, of the key that may ask for explanations
 	// of every shop; empty means that only shops' own keys may.
 	AdminKeySHA256 string
+	// AdminKey is asked for that hash where AdminKeySHA256 is empty: the
+	// console may make the key after this node has started.
+	AdminKey func() string
 	// Samples of live decisions that are kept for replaying.
 	Samples SampleConfig
 	// ShopEventsPerSecond is how many events of one shop this node takes in a
 	// second, from its server and from its pages each; 0 means 10,000, a
 	// negative one any number.
 	ShopEventsPerSecond int
+	// Clicks says which clicks are impossible; zero values take the defaults.
+	Clicks traffic.ClicksConfig
 	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
 	BidLogBytes int64
 }
@@ -148,6 +153,8 @@ type Bidder struct {
 	consents   *privacy.Cache
 	people     *people
 	traffic    *traffic.Watch
+	judge      *judge
+	played     videoCounts
 	checks     *selfChecks
 	gate       *gate
 	now        func() time.Time // monotonic: deadlines
@@ -221,6 +228,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 			return nil, fmt.Errorf("traffic lists: %w", err)
 		}
 	}
+	b.judge = newJudge(cfg.Clicks, b.traffic)
 	cfg.Samples.MayLog = func(x *Exchange) bool { return x.privacy.MayLog }
 	if b.samples, err = b.NewSampler(cfg.Samples); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (b *Bidder) click(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	e := b.eventOf(&tok, events.TypeClick, now)
-	e.Product = product
+	e.Product, e.Reason = product, b.judge.click(ctx, &tok, now)
 	e.EventID = events.EventID(tok.BidID, events.TypeClick, b.nonce())
 	if err := b.appendEvent(&e); err != nil {
 		b.metrics.clicksLost.Inc() // the person is not made to wait for us

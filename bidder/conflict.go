@@ -59,8 +59,8 @@ func (b *Bidder) foldSettlement(e *events.Event) (first bool) {
 	return false
 }
 
-// foldAdjustment applies a correction from the log to the budgets.
-func (b *Bidder) foldAdjustment(e *events.Event) {
+// foldAdjustment applies a correction from the log to the budgets, once.
+func (b *Bidder) foldAdjustment(e *events.Event) (first bool) {
 	s := b.settlementOf(e)
-	b.book.Adjust(pacing.Adjustment{EventID: e.EventID, Campaign: s.Campaign, Amount: s.Amount, Day: s.Day, BidMS: s.BidMS})
+	return b.book.Adjust(pacing.Adjustment{EventID: e.EventID, Campaign: s.Campaign, Amount: s.Amount, Day: s.Day, BidMS: s.BidMS})
 }

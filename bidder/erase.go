@@ -36,7 +36,7 @@ func (p *people) apply(e *events.Erasure) error {
 	var err error
 	if p.cfg.Suppress != nil {
 		// First: what is folded from here on is passed over.
-		if news, err = p.cfg.Suppress.Add(e.UID, e.TimeMS, e.OptOut); err != nil {
+		if news, err = p.cfg.Suppress.Add(e.Subject(), e.TimeMS, e.OptOut); err != nil {
 			p.eraseErrs.Add(1)
 			return fmt.Errorf("erase %s: %w", e.EventID, err)
 		}
@@ -45,7 +45,18 @@ func (p *people) apply(e *events.Erasure) error {
 		if news && len(p.pending) < maxPending {
 			p.pending = append(p.pending, *e)
 		}
+		if e.ShopID != 0 && len(p.atShops) < maxPending {
+			p.atShops = append(p.atShops, *e)
+		}
 		return nil
+	}
+	if e.ShopID != 0 {
+		receipt := p.eraseAtShop(e)
+		p.erasures.Add(1)
+		if !news {
+			return nil
+		}
+		return p.cfg.Emit(&receipt)
 	}
 	if news {
 		if err := p.eraseAliases(e); err != nil {
@@ -100,6 +111,21 @@ func (p *people) suppressedKey(u segments.UserKey, receivedMS int64) bool {
 	return p.cfg.Suppress != nil && p.cfg.Suppress.Suppressed(u, receivedMS)
 }
 
+// eraseAtShop takes out what one shop knows of a person up to the erasure, and
+// returns the receipt for it. The match table is everybody's and stays.
+func (p *people) eraseAtShop(e *events.Erasure) events.Erasure {
+	receipt := e.Receipt(p.b.cfg.Node, p.b.clock.NowMS())
+	p.b.profilesMu.Lock()
+	if p.b.profiles.Load().EraseShop(e.UID, e.ShopID, untilOf(e.TimeMS, e.OptOut)) {
+		receipt.Profiles = 1
+	}
+	p.b.profilesMu.Unlock()
+	if shop := p.b.state.Load().Snapshot.Shop(e.ShopID); shop != nil {
+		receipt.Frequency = int64(p.b.frequency.Erase(map[uint64]struct{}{segments.Pseudonym(shop.Salt, e.UID): {}}))
+	}
+	return receipt
+}
+
 // untilOf is up to when what is held of a person goes.
 func untilOf(atMS int64, optOut bool) int64 {
 	if optOut {
@@ -133,6 +159,10 @@ func (p *people) settled() error {
 	if p.cfg.Suppress == nil {
 		return nil
 	}
+	for i := range p.atShops { // checkpoints may be older than these
+		p.eraseAtShop(&p.atShops[i])
+	}
+	p.atShops = nil
 	until := make(map[segments.UserKey]int64)
 	p.cfg.Suppress.Each(0, func(u segments.UserKey, atMS int64, optOut bool) { until[u] = untilOf(atMS, optOut) })
 	if len(until) == 0 {
@@ -209,7 +239,11 @@ func (p *people) lateCounts() int {
 // suppressed tells whether a shop event is of one who was erased after it was
 // received, or opted out: the fold passes it over.
 func (p *people) suppressed(e *events.ShopEvent) bool {
-	return p.cfg.Suppress != nil && p.cfg.Suppress.Suppressed(e.UID, max(e.ReceivedMS, 0))
+	if p.cfg.Suppress == nil {
+		return false
+	}
+	at := max(e.ReceivedMS, 0)
+	return p.cfg.Suppress.Suppressed(e.UID, at) || p.cfg.Suppress.Suppressed(events.ErasedAt(e.UID, e.ShopID), at)
 }
 
 // follow folds the erasures of the log until ctx ends; all of them at each

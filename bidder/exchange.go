@@ -67,7 +67,7 @@ type ExchangeConfig struct {
 	Seat string `yaml:"seat"`
 	// Currencies that we may bid in here, in our order of preference; empty
 	// means any that the request lists and we have a rate for.
-	Currencies []money.Currency `yaml:"currencies"`
+	Currencies CurrencyList `yaml:"currencies"`
 	// Media allowed here; empty means banner, video and native.
 	Media []string `yaml:"media"`
 	// NativeWrap says whether a native ad is wrapped in {"native": …}: version
@@ -80,6 +80,9 @@ type ExchangeConfig struct {
 	ClickMacro string `yaml:"click_macro"`
 	// ClickEncode percent-encodes our click URL behind ClickMacro.
 	ClickEncode bool `yaml:"click_encode"`
+	// PrebidType repeats each bid's media type in bid.ext.prebid.type, where
+	// many of Prebid Server's adapters read it instead of mtype.
+	PrebidType bool `yaml:"prebid_type"`
 	// QPS bounds the requests that are worked on, per second and node; more
 	// are answered 204 at once. 0: no bound.
 	QPS int `yaml:"qps"`
@@ -164,6 +167,7 @@ type Exchange struct {
 	nativeWrap   nativeWrap
 	secureAlways bool
 	clickEncode  bool
+	prebidType   bool
 	gzip         gzipMode
 	privacy      privacy.Config
 	sync         SyncConfig
@@ -183,13 +187,43 @@ func ParseExchangeWith(text []byte, s Secrets) (*Exchange, error) {
 	var c ExchangeConfig
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil {
+	// Values of a wrong kind are listed together with what else is wrong.
+	var kinds *yaml.TypeError
+	if err := dec.Decode(&c); err != nil && !errors.As(err, &kinds) {
 		return nil, fmt.Errorf("exchange file: %w", err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("exchange file: more than one document: one file is one exchange")
 	}
-	return NewExchangeWith(c, s)
+	x, err := NewExchangeWith(c, s)
+	if kinds != nil {
+		return nil, errors.Join(fmt.Errorf("exchange file: %w", kinds), err)
+	}
+	return x, err
+}
+
+// CurrencyList is currencies as a file lists them.
+type CurrencyList []money.Currency
+
+// UnmarshalYAML reads the codes and lists every one that is none.
+func (l *CurrencyList) UnmarshalYAML(n *yaml.Node) error {
+	var codes []string
+	if err := n.Decode(&codes); err != nil {
+		return err //nolint:wrapcheck // yaml's own, with its line
+	}
+	var bad []string
+	for _, code := range codes {
+		c, err := money.ParseCurrency(code)
+		if err != nil {
+			bad = append(bad, fmt.Sprintf("line %d: currencies: %v", n.Line, err))
+			continue
+		}
+		*l = append(*l, c)
+	}
+	if bad != nil {
+		return &yaml.TypeError{Errors: bad}
+	}
+	return nil
 }
 
 // NewExchange checks c and lists all that is wrong. It finds no secrets.
@@ -201,7 +235,7 @@ func NewExchangeWith(c ExchangeConfig, s Secrets) (*Exchange, error) {
 		Name: c.Name, at: int32(c.AuctionType), openBids: c.OpenBids, seat: c.Seat,
 		currencies: c.Currencies, clickMacro: c.ClickMacro, mayProfile: c.MayProfile,
 		timeout: time.Duration(c.TimeoutMS) * time.Millisecond, network: time.Duration(c.NetworkMS) * time.Millisecond,
-		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, clickEncode: c.ClickEncode,
+		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, clickEncode: c.ClickEncode, prebidType: c.PrebidType,
 	}}
 	if !validExchangeName(c.Name) {
 		b.bad("name %q: 1 to %d of a-z, 0-9 and -", c.Name, events.MaxExchangeName)

@@ -366,3 +366,13 @@ func FuzzParseExchange(f *testing.F) {
 		}
 	})
 }
+
+func TestWrongCurrenciesHideNothing(t *testing.T) {
+	_, err := ParseExchange([]byte("name: Bad\nauction_type: 3\ntimeout_ms: fast\ncurrencies: [EURO, PLN, x1]\n"))
+	for _, part := range []string{`"EURO"`, `"x1"`, "fast", `name "Bad"`, "auction_type 3"} {
+		require.ErrorContains(t, err, part)
+	}
+	x, err := ParseExchange([]byte("name: good\ncurrencies: [eur, PLN]\n"))
+	require.NoError(t, err)
+	require.Equal(t, []money.Currency{money.MustCurrency("EUR"), money.MustCurrency("PLN")}, x.currencies)
+}

@@ -90,7 +90,7 @@ func (t *terms) relax(r NoBidReason, camp *campaigns.CompiledCampaign) bool {
 		}
 	case ReasonAdvertiser:
 		v.BAdv = nil
-	case ReasonCategory:
+	case ReasonCategory, ReasonTaxonomy:
 		v.BCat, v.ACat = nil, nil
 	case ReasonLanguage:
 		v.WLang, v.WLangB = nil, nil
@@ -183,7 +183,7 @@ func (t *terms) detail(r NoBidReason, camp *campaigns.CompiledCampaign) string {
 		return "it is before the campaign's start or after its end"
 	case ReasonAdvertiser:
 		return "badv blocks " + camp.Shop.Domain
-	case ReasonCategory:
+	case ReasonCategory, ReasonTaxonomy:
 		return fmt.Sprintf("the shop's categories are %s, bcat is %s, acat is %s", list(camp.Shop.Categories), list(v.BCat), list(v.ACat))
 	case ReasonLanguage:
 		return fmt.Sprintf("the ads are in %q, wlang allows %s", camp.Shop.Language, list(append(append([]string(nil), v.WLang...), v.WLangB...)))

@@ -83,15 +83,8 @@ func (t *terms) advertiser(camp *campaigns.CompiledCampaign) NoBidReason {
 			return ReasonAdvertiser
 		}
 	}
-	for _, blocked := range v.BCat {
-		for _, cat := range shop.Categories {
-			if categoryUnder(cat, blocked) {
-				return ReasonCategory
-			}
-		}
-	}
-	if len(v.ACat) > 0 && !allCategoriesUnder(shop.Categories, v.ACat) {
-		return ReasonCategory
+	if r := categories(shop.Categories, v.BCat, v.ACat, v.CatTax); r != ReasonNone {
+		return r
 	}
 	if len(v.WLang)+len(v.WLangB) > 0 && shop.Language != "" && !languageIn(shop.Language, v.WLang, v.WLangB) {
 		return ReasonLanguage
@@ -126,31 +119,13 @@ func cleanDomain(s string) string {
 }
 
 // categoryUnder tells whether an IAB category is parent or one of its
-// children: IAB7-39 is under IAB7. Our categories are of taxonomy 1. Codes of
-// another one (cattax) never look like them, so that a list of those blocks
-// nothing that can be named, and allows nothing.
+// children: IAB7-39 is under IAB7. Both are of Content Taxonomy 1.0; see
+// category.go for others.
 func categoryUnder(cat, parent string) bool {
 	if parent == "" || len(cat) < len(parent) || !strings.EqualFold(cat[:len(parent)], parent) {
 		return false
 	}
 	return len(cat) == len(parent) || cat[len(parent)] == '-'
-}
-
-// allCategoriesUnder holds for a shop whose every category is allowed; one
-// that names none cannot show that it is.
-func allCategoriesUnder(cats, allowed []string) bool {
-	for _, cat := range cats {
-		under := false
-		for _, a := range allowed {
-			if under = categoryUnder(cat, a); under {
-				break
-			}
-		}
-		if !under {
-			return false
-		}
-	}
-	return len(cats) > 0
 }
 
 func languageIn(lang string, lists ...[]string) bool {

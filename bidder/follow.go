@@ -133,7 +133,9 @@ func (b *Bidder) fold(e *events.Event) {
 			return
 		}
 	case e.Type == events.TypeAdjustment:
-		b.foldAdjustment(e)
+		if !b.foldAdjustment(e) {
+			return
+		}
 	}
 	if b.leases != nil {
 		b.leases.apply(e)

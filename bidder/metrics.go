@@ -117,6 +117,8 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	}
 	b.refusals.write(w)
 	b.people.writeMetrics(w)
+	b.judge.writeMetrics(w)
+	b.played.write(w)
 }
 
 // slotCounter counts within one slot of time at a time.

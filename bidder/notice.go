@@ -70,6 +70,7 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 		return
 	}
 	b.repeats.add(e.EventID, e.Price)
+	b.judge.noticed(&e)
 	b.noticed(typ)
 	answerNotice(ctx, typ)
 }

@@ -13,7 +13,10 @@ import (
 )
 
 const (
-	pathOptOut    = "/optout"
+	pathOptOut = "/optout"
+	// optOutCookie is not signed: it says nothing but that its browser wants to
+	// be left alone. Who makes one up leaves himself out, and who removes it
+	// could remove any cookie; the id is on the suppression list besides.
 	optOutCookie  = "grosz_optout"
 	optOutSeconds = 400 * 24 * 60 * 60 // the longest that browsers keep one
 	// optOutsPerSecond bounds what /optout makes each node write and look for.

@@ -104,7 +104,7 @@ func (b *Bidder) pixelHello(ctx *fasthttp.RequestCtx) {
 	if shop == nil {
 		return
 	}
-	if !conservative(Consent{GPC: string(ctx.Request.Header.Peek("Sec-GPC")) == "1"}) {
+	if string(ctx.Request.Header.Peek("Sec-GPC")) == "1" {
 		writeJSON(ctx, fasthttp.StatusOK, map[string]any{"syncs": []string{}})
 		return
 	}

@@ -14,12 +14,15 @@ import (
 )
 
 // urlSet is the beginnings of our URLs in one scheme.
-type urlSet struct{ base, assets, win, bill, loss, impression, click, why string }
+type urlSet struct {
+	base, assets, win, bill, loss, impression, click, why, failed, played string
+}
 
 func newURLSet(base string) urlSet {
 	return urlSet{
 		base: base, assets: base + "/assets", win: base + pathWin + "?t=", bill: base + pathBill + "?t=", loss: base + pathLoss + "?t=",
 		impression: base + pathImpression + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=",
+		failed: base + pathVideoError + "?t=", played: base + pathVideoTrack + "?t=",
 	}
 }
 
@@ -154,6 +157,9 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	if c.view.Regs.DSA.Present {
 		w = b.appendDSA(w, c, o, camp.Shop.Name)
 	}
+	if c.exchange.prebidType {
+		w = appendPrebidType(w, c.view.Regs.DSA.Present, o.media)
+	}
 	return append(w, '}'), adm, true
 }
 
@@ -233,6 +239,19 @@ func (b *Bidder) appendDSA(w []byte, c *bidContext, o *bid, shop string) []byte 
 	return append(w, `,"adrender":0}}`...)
 }
 
+// appendPrebidType says the media type once more, where adapters of Prebid
+// Server look for it that were written before mtype: bid.ext.prebid.type. An
+// ext that is there already is continued.
+func appendPrebidType(w []byte, more bool, media uint8) []byte {
+	if more {
+		w = append(w[:len(w)-1], ',')
+	} else {
+		w = append(w, `,"ext":{`...)
+	}
+	w = append(append(w, `"prebid":{"type":"`...), events.MediaName(media)...)
+	return append(w, `"}}`...)
+}
+
 // sampleImage is bid.iurl: a picture of the ad's content for review.
 func (c *bidContext) sampleImage(camp *campaigns.CompiledCampaign, o *bid, secure bool) (string, bool) {
 	for _, u := range [...]string{o.creative.ImageURL, camp.Shop.LogoURL} {
@@ -260,7 +279,7 @@ func creativeVersion(cr *campaigns.Creative) int64 {
 // render writes the ad into c.adm and its crid into c.ads.crid.
 func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet) bool {
 	a := &c.ads
-	c.links(urls, c.secure(&c.view.Imps[o.imp]))
+	c.links(urls, c.secure(&c.view.Imps[o.imp]), o.media == events.MediaVideo)
 	tmpl := creatives.TemplateAuto
 	var ok bool
 	switch o.media {
@@ -279,10 +298,10 @@ func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign,
 }
 
 // links makes the URLs that the ad calls, in c.urls.
-func (c *bidContext) links(urls *urlSet, secure bool) {
+func (c *bidContext) links(urls *urlSet, secure, video bool) {
 	l := &c.ads.links
 	u := c.urls[:0]
-	need := 4 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
+	need := 6 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
 	if cap(u) < need {
 		u = make([]byte, 0, 2*need)
 	}
@@ -295,6 +314,9 @@ func (c *bidContext) links(urls *urlSet, secure bool) {
 		ImpURL:   join(urls.impression, c.impToken, c.exchange.priceMacro),
 		ClickURL: join(urls.click, c.clickToken, ""), WhyURL: join(urls.why, c.clickToken, ""),
 		ClickMacro: c.exchange.clickMacro, ClickEncode: c.exchange.clickEncode, AssetBase: urls.assets, Secure: secure,
+	}
+	if video {
+		l.ErrorURL, l.TrackURL = join(urls.failed, c.impToken, ""), join(urls.played, c.impToken, "")
 	}
 	c.urls = u
 }

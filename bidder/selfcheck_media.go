@@ -50,7 +50,7 @@ func (k *selfCheck) advertiser() selfRule {
 	if len(v.BCat) > 0 && !each(w.cat, func(cat []byte) bool { return !inTree(cat, v.BCat) }) {
 		return ruleBCat
 	}
-	if len(v.ACat) > 0 && (len(w.cat) == 0 || !each(w.cat, func(cat []byte) bool { return inTree(cat, v.ACat) })) {
+	if len(v.ACat) > 0 && v.CatTax <= 1 && (len(w.cat) == 0 || !each(w.cat, func(cat []byte) bool { return inTree(cat, v.ACat) })) {
 		return ruleACat
 	}
 	if len(w.language) > 0 && len(v.WLang)+len(v.WLangB) > 0 && !speaks(w.language, v.WLang) && !speaks(w.language, v.WLangB) {

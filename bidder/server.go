@@ -60,7 +60,8 @@ func (quietLogger) Printf(string, ...any) {}
 // handler routes: bid requests first, they are the many.
 func (b *Bidder) handler() fasthttp.RequestHandler {
 	assets := b.assetHandler()
-	explain := (&ExplainAPI{Bidder: b, AdminKeySHA256: b.cfg.AdminKeySHA256, Samples: b.samples}).Handler()
+	api := &ExplainAPI{Bidder: b, AdminKeySHA256: b.cfg.AdminKeySHA256, AdminKey: b.cfg.AdminKey, Samples: b.samples}
+	explain := api.Handler()
 	return func(ctx *fasthttp.RequestCtx) {
 		path := ctx.Path()
 		if len(path) > len(pathBid) && string(path[:len(pathBid)]) == pathBid {
@@ -74,6 +75,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 		switch p := string(path); p {
 		case pathClick:
 			b.click(ctx)
+		case pathVideoError, pathVideoTrack:
+			b.video(ctx, p)
 		case pathPixel:
 			b.pixelScript(ctx)
 		case pathPixelEvent:
@@ -86,6 +89,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.people.optOut(ctx)
 		case PathExplain, PathSamples:
 			explain(ctx)
+		case PathErasures:
+			api.erasures(ctx)
 		case "/healthz":
 			ctx.SetBodyString("ok\n")
 		case "/readyz":

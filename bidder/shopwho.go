@@ -26,14 +26,16 @@ func (t *batch) person(in *shopEventIn) (segments.UserKey, *itemError) {
 	if identify {
 		u.ID = ""
 	}
-	uid, bad := t.userOf(u)
+	uid, bad := userOfShop(t.shop, u)
 	if bad != nil && identify {
 		bad.Message = "identify needs uid, ifa or vid beside id: " + bad.Message
 	}
 	return uid, bad
 }
 
-func (t *batch) userOf(u userIn) (segments.UserKey, *itemError) {
+// userOfShop is the key of a person as a shop names it; without a shop only
+// uid and ifa name anybody.
+func userOfShop(shop *campaigns.CompiledShop, u userIn) (segments.UserKey, *itemError) {
 	switch {
 	case u.UID != "":
 		uid, ok := segments.UserFromUID(u.UID)
@@ -46,14 +48,15 @@ func (t *batch) userOf(u userIn) (segments.UserKey, *itemError) {
 			return uid, nil
 		}
 		return segments.UserKey{}, &itemError{Field: "user.ifa", Message: "is not an advertising id, or one that says no tracking"}
+	case shop == nil:
 	case u.VID != "":
-		uid := visitorKey(t.shop, u.VID)
+		uid := visitorKey(shop, u.VID)
 		if uid.IsZero() {
 			return uid, &itemError{Field: "user.vid", Message: "must be 32 hex digits"}
 		}
 		return uid, nil
 	case u.ID != "":
-		return segments.UserFromShop(t.shop.Salt, events.AliasCustomer, u.ID), nil
+		return segments.UserFromShop(shop.Salt, events.AliasCustomer, u.ID), nil
 	}
 	return segments.UserKey{}, &itemError{Field: "user", Message: "needs uid, ifa, vid or id"}
 }

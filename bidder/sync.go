@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/grosz/grosz/bidder/openrtb"
+	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/segments"
 )
@@ -106,16 +109,37 @@ type Consent struct {
 	GPC, DNT                                  bool
 }
 
-// conservative is the answer as long as no consent string is read: where a law
-// applies, no.
-func conservative(c Consent) bool {
-	switch {
-	case c.GPC, c.DNT, c.GDPR == "1", c.GDPR == "" && c.GDPRConsent != "":
-		return false
-	case c.GPPSID != "" && c.GPPSID != "-1", c.GPPSID == "" && c.GPP != "":
+// maySync tells whether the law and the exchange's terms allow matching ids:
+// by the same reading as of a bid request. A flag that is neither 0 nor 1, and
+// sections that cannot be read, allow nothing.
+func (b *Bidder) maySync(exchange string, c Consent) bool {
+	x := b.exchanges[exchange]
+	if x == nil {
 		return false
 	}
-	return len(c.USPrivacy) < 3 || c.USPrivacy[2]|0x20 != 'y'
+	sig := privacy.Signals{Consent: c.GDPRConsent, USPrivacy: c.USPrivacy, GPP: c.GPP, GPC: flagOf(c.GPC), DNT: flagOf(c.DNT)}
+	switch c.GDPR {
+	case "":
+	case "0":
+		sig.GDPR = openrtb.No
+	default:
+		sig.GDPR = openrtb.Yes
+	}
+	for s := range strings.FieldsFuncSeq(c.GPPSID, func(r rune) bool { return r == ',' || r == '_' }) {
+		id, err := strconv.ParseInt(s, 10, 32)
+		if err != nil {
+			return false
+		}
+		sig.GPPSID = append(sig.GPPSID, int32(id))
+	}
+	return privacy.Decide(&sig, &x.privacy, b.clock.NowMS()).Profile
+}
+
+func flagOf(yes bool) openrtb.Flag {
+	if yes {
+		return openrtb.Yes
+	}
+	return openrtb.Absent
 }
 
 // PeopleConfig is what the handling of persons needs from outside.
@@ -123,8 +147,8 @@ type PeopleConfig struct {
 	Sync     map[string]SyncConfig // by exchange
 	Matches  MatchTable            // nil: no match table
 	Suppress SuppressionList       // nil: no opt-outs; only in tests
-	// Allowed tells whether an identifier may be kept; nil is conservative.
-	Allowed func(Consent) bool
+	// Allowed tells whether an identifier may be kept; nil is maySync.
+	Allowed func(exchange string, c Consent) bool
 	// Emit makes an erasure, or a receipt, durable on its way to
 	// events.TopicErasures.
 	Emit func(*events.Erasure) error
@@ -136,9 +160,11 @@ type people struct {
 	cfg       PeopleConfig
 	routes    map[string]*syncRoute
 	optOuts   limiter
+	wishes    limiter     // erasures that are asked for with a key
 	ready     atomic.Bool // the erasures in the log have been read
 	eraseMu   sync.Mutex
 	pending   []events.Erasure // news while the log was caught up with: owed a receipt
+	atShops   []events.Erasure // of one shop each, read while the log was caught up with
 	synced    atomic.Uint64
 	refused   atomic.Uint64
 	limited   atomic.Uint64
@@ -147,9 +173,9 @@ type people struct {
 }
 
 func newPeople(b *Bidder, cfg PeopleConfig) (*people, error) {
-	p := &people{b: b, cfg: cfg, routes: make(map[string]*syncRoute), optOuts: limiter{n: optOutsPerSecond}}
+	p := &people{b: b, cfg: cfg, routes: make(map[string]*syncRoute), optOuts: limiter{n: optOutsPerSecond}, wishes: limiter{n: erasuresPerSecond}}
 	if cfg.Allowed == nil {
-		p.cfg.Allowed = conservative
+		p.cfg.Allowed = b.maySync
 	}
 	var errs []error
 	for name, c := range cfg.Sync {
@@ -200,7 +226,7 @@ func (p *people) sync(ctx *fasthttp.RequestCtx, exchange string) {
 		return
 	}
 	consent := consentOf(ctx)
-	if optedOut(ctx) || !p.cfg.Allowed(consent) || p.cookieSuppressed(ctx) {
+	if optedOut(ctx) || !p.cfg.Allowed(exchange, consent) || p.cookieSuppressed(ctx) {
 		p.refused.Add(1)
 		answerPixel(ctx)
 		return

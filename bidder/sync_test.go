@@ -121,6 +121,7 @@ var ourCookie = cookieName + "=" + uid
 
 func TestSyncLeadsToTheExchangeWithOurID(t *testing.T) {
 	w := newPeopleWorld(t)
+	w.p.cfg.Allowed = func(string, Consent) bool { return true }
 	res := w.call("GET", "/sync/burl?gdpr=0&us_privacy=1YNN%26u%3Devil")
 	require.Equal(t, 302, res.StatusCode)
 	c := cookieOf(res, cookieName)
@@ -213,7 +214,12 @@ func TestSyncAsksFirst(t *testing.T) {
 		{"sale opted out", "us_privacy=1YYN", nil, false},
 		{"no section applies", "gpp=DBAA&gpp_sid=-1", nil, true},
 		{"a section applies", "gpp=DBAA&gpp_sid=7", nil, false},
-		{"GPP without sections", "gpp=DBAA", nil, false},
+		{"GPP of no sections", "gpp=DBAA", nil, true},
+		{"GPP that cannot be read", "gpp=D", nil, false},
+		{"sections that cannot be read", "gpp=DBAA&gpp_sid=eu", nil, false},
+		{"sections in another way", "gpp=DBAA&gpp_sid=7_8", nil, false},
+		{"GDPR neither yes nor no", "gdpr=true", nil, false},
+		{"a US string that is none", "us_privacy=1Y", nil, false},
 		{"global privacy control", "", []string{"Sec-GPC", "1"}, false},
 		{"do not track", "", []string{"DNT", "1"}, false},
 		{"opted out", "", []string{"Cookie", optOutCookie + "=1"}, false},
@@ -228,8 +234,10 @@ func TestSyncAsksFirst(t *testing.T) {
 			require.Equal(t, c.ok, res.Header.Get("Location") != "", "our id goes nowhere")
 		})
 	}
+	w.b.exchanges["burl"].privacy.MayProfile = false
+	require.Empty(t, w.call("GET", "/sync/burl").Cookies(), "the exchange's terms forbid it")
 	asked := Consent{}
-	w.p.cfg.Allowed = func(c Consent) bool { asked = c; return true }
+	w.p.cfg.Allowed = func(_ string, c Consent) bool { asked = c; return true }
 	w.call("GET", "/sync/burl?gdpr=1&gdpr_consent=CPx&us_privacy=1YYN&gpp=D&gpp_sid=2")
 	require.Equal(t, Consent{GDPR: "1", GDPRConsent: "CPx", USPrivacy: "1YYN", GPP: "D", GPPSID: "2"}, asked)
 }

@@ -47,6 +47,8 @@ func (s *Server) routes() http.Handler {
 	s.targetingRoutes()
 	s.reportRoutes()
 	s.changeRoutes()
+	s.explainRoutes()
+	s.erasureRoutes()
 	s.describe()
 	return mux
 }

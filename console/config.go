@@ -34,6 +34,9 @@ type Config struct {
 	// ClickHouse is where reports come from; an empty Addr means that there
 	// are none.
 	ClickHouse report.Config
+	// Bidder is the listener of the bidder that explains, host:port; empty
+	// means that there are no explanations.
+	Bidder string
 	// MaxFeedBytes bounds an upload; 0 means 256 MiB.
 	MaxFeedBytes int64
 	// MaxProducts bounds a shop's feed; 0 means 200,000.
@@ -62,6 +65,11 @@ func (c Config) Validate() error {
 	for _, b := range c.Brokers {
 		if _, _, err := net.SplitHostPort(b); err != nil {
 			errs = append(errs, fmt.Errorf("broker %q of Kafka is not host:port", b))
+		}
+	}
+	if c.Bidder != "" {
+		if _, _, err := net.SplitHostPort(c.Bidder); err != nil {
+			errs = append(errs, fmt.Errorf("bidder %q is not host:port", c.Bidder))
 		}
 	}
 	if c.MaxFeedBytes < 0 {

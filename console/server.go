@@ -38,6 +38,7 @@ type Server struct {
 	listener  net.Listener
 	health    healthCache
 	uploads   uploads
+	explainer *explainer // nil without a bidder
 	// closers end what New has opened, in reverse order.
 	closers   []func() error
 	closeOnce sync.Once
@@ -93,6 +94,7 @@ func (s *Server) open() error {
 	}
 	s.metrics = newServerMetrics(s)
 	s.uploads = newUploads()
+	s.explainer = newExplainer(s.cfg.Bidder)
 	s.handler = s.routes()
 	return nil
 }

@@ -35,6 +35,9 @@ type Erasure struct {
 	// OptOut says that nothing of the person is to be kept from now on
 	// either. Without it the person begins anew after TimeMS.
 	OptOut bool
+	// ShopID narrows it to what one shop knows of the person; 0: everywhere.
+	// A receipt repeats it.
+	ShopID uint32
 	Reason string // who asked: "optout_page", "shop", "console"; free text of our own
 	Node   string // who wrote this
 
@@ -52,13 +55,25 @@ type Erasure struct {
 // that is sent twice is one.
 func EraseID(uid ID, timeMS int64) ID { return EventID(uid, TypeErase, uint64(timeMS)) }
 
+// Subject is what is remembered as forgotten: the person, or the person as one
+// shop knows them.
+func (e *Erasure) Subject() ID { return ErasedAt(e.UID, e.ShopID) }
+
+// ErasedAt is Erasure.Subject of a person at a shop; of shop 0, the person.
+func ErasedAt(uid ID, shop uint32) ID {
+	if shop == 0 || uid.IsZero() {
+		return uid
+	}
+	return EventID(uid, "erased_at_shop", uint64(shop))
+}
+
 // Receipt starts the receipt that node writes for e.
 func (e *Erasure) Receipt(node string, nowMS int64) Erasure {
 	var nonce uint64
 	for i := range len(node) { // FNV-1a: one receipt per node
 		nonce = (nonce ^ uint64(node[i])) * 1099511628211
 	}
-	return Erasure{EventID: EventID(e.EventID, TypeErased, nonce), Type: TypeErased, TimeMS: nowMS, Node: node, EraseID: e.EventID}
+	return Erasure{EventID: EventID(e.EventID, TypeErased, nonce), Type: TypeErased, TimeMS: nowMS, Node: node, EraseID: e.EventID, ShopID: e.ShopID}
 }
 
 // Key is the Kafka key: the person's, or of a receipt the erasure's.
@@ -77,6 +92,7 @@ func (e *Erasure) AppendJSON(dst []byte) []byte {
 	w.num("time", e.TimeMS)
 	w.id("uid", e.UID)
 	w.flag("opt_out", e.OptOut)
+	w.num("shop_id", int64(e.ShopID))
 	w.str("reason", e.Reason)
 	w.str("node", e.Node)
 	w.id("erase_id", e.EraseID)
@@ -105,6 +121,7 @@ func readErasure(v *fastjson.Value, e *Erasure) error {
 	r.schema()
 	*e = Erasure{
 		EventID: r.id("event_id"), Type: Type(r.str("type")), TimeMS: r.num("time"), UID: r.id("uid"), OptOut: r.flag("opt_out"),
+		ShopID: r.num32("shop_id"),
 		Reason: r.str("reason"), Node: r.str("node"), EraseID: r.id("erase_id"),
 		Profiles: r.num("profiles"), Frequency: r.num("frequency"), Matches: r.num("matches"),
 		Events: r.num("events"), Bids: r.num("bids"), ShopEvents: r.num("shop_events"),

@@ -41,6 +41,7 @@ const (
 	TypeLoss       Type = "loss"       // lurl
 	TypeImpression Type = "impression" // rendered: pixel in the markup, or VAST Impression
 	TypeClick      Type = "click"
+	TypeVideo      Type = "video"     // how far a video was played, or that it failed: Reason says; moves no money
 	TypeRejection  Type = "rejection" // forged, expired or otherwise refused notice: moves no money
 	TypeDropped    Type = "dropped"   // count of bids dropped from the bounded queue, per campaign
 

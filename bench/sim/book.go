@@ -42,6 +42,8 @@ type notice struct {
 	URL    string `json:"url"`
 	TimeMS int64  `json:"time"`
 	Touch  *touch `json:"touch,omitempty"`
+	// UA is the shopper's browser, for what a browser calls.
+	UA string `json:"ua,omitempty"`
 
 	book  *book
 	after func(location string) // once delivered; not kept over a restart
@@ -181,7 +183,7 @@ func (s *bookState) pendingInOrder() []*notice {
 
 // copy is the notice without what is not kept.
 func (n *notice) copy() *notice {
-	c := &notice{N: n.N, Kind: n.Kind, URL: n.URL, TimeMS: n.TimeMS}
+	c := &notice{N: n.N, Kind: n.Kind, URL: n.URL, TimeMS: n.TimeMS, UA: n.UA}
 	if n.Touch != nil {
 		t := *n.Touch
 		c.Touch = &t

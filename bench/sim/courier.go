@@ -72,8 +72,9 @@ func (c *courier) route(raw string) (string, error) {
 	return u.String(), nil
 }
 
-// get fetches one URL; location is a redirect's.
-func (c *courier) get(ctx context.Context, raw string) (status int, location string, err error) {
+// get fetches one URL as the browser ua, or as a server; location is a
+// redirect's.
+func (c *courier) get(ctx context.Context, raw, ua string) (status int, location string, err error) {
 	to, err := c.route(raw)
 	if err != nil {
 		return 0, "", err
@@ -83,6 +84,9 @@ func (c *courier) get(ctx context.Context, raw string) (status int, location str
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
 		return 0, "", fmt.Errorf("notice: %w", err)
+	}
+	if ua != "" {
+		req.Header.Set("User-Agent", ua)
 	}
 	resp, err := c.client.Do(req)
 	if err != nil {
@@ -102,7 +106,7 @@ func (c *courier) deliver(ctx context.Context, n *notice) {
 }
 
 func (c *courier) try(ctx context.Context, n *notice) bool {
-	status, location, err := c.get(ctx, n.URL)
+	status, location, err := c.get(ctx, n.URL, n.UA)
 	n.tries++
 	delivered := status == http.StatusOK || status == http.StatusNoContent
 	if n.Kind == noticeClick {

@@ -236,7 +236,7 @@ func (x *exchange) send(ctx context.Context, line *Line, list ...*notice) {
 	for _, n := range list {
 		x.w.courier.deliver(ctx, n)
 		if x.w.chance(x.w.cfg.DuplicateShare) {
-			_, _, _ = x.w.courier.get(ctx, n.URL) // sent again, as exchanges do; its fate does not matter
+			_, _, _ = x.w.courier.get(ctx, n.URL, n.UA) // sent again, as exchanges do; its fate does not matter
 		}
 	}
 }
@@ -244,12 +244,22 @@ func (x *exchange) send(ctx context.Context, line *Line, list ...*notice) {
 // render is the moment at which the exchange bills: the ad is shown.
 func (x *exchange) render(ctx context.Context, s *shopper, win *won) {
 	win.line.TimeMS = x.w.cfg.Timer.NowMS()
+	ua, _, _ := userAgent(s)
+	clicks := win.shop >= 0 && len(win.track.clicks) > 0 && x.w.clicks(s, win)
 	var list []*notice
 	for i, u := range win.track.impressions {
-		n := &notice{Kind: noticeImpression, URL: u}
-		if i == 0 && win.shop >= 0 && s.known(x.index) {
+		n := &notice{Kind: noticeImpression, URL: u, UA: ua}
+		known := i == 0 && win.shop >= 0 && s.known(x.index)
+		if known {
 			n.Touch = x.w.touch(s, win, false)
-			n.after = func(string) { x.w.viewed(s, win.shop, n.Touch) }
+		}
+		n.after = func(string) {
+			if known {
+				x.w.viewed(s, win.shop, n.Touch)
+			}
+			if i == 0 && clicks {
+				x.clickSoon(s, win)
+			}
 		}
 		list = append(list, n)
 	}
@@ -257,9 +267,14 @@ func (x *exchange) render(ctx context.Context, s *shopper, win *won) {
 		list = append(list, &notice{Kind: noticeBill, URL: win.burl})
 	}
 	x.send(ctx, &win.line, list...)
-	if win.shop < 0 || len(win.track.clicks) == 0 || !x.w.clicks(s, win) {
-		return
+	if clicks && len(win.track.impressions) == 0 {
+		x.clickSoon(s, win)
 	}
+}
+
+// clickSoon lets the shopper click a second or more after the bidder has heard
+// of the impression: who needs less is no person.
+func (x *exchange) clickSoon(s *shopper, win *won) {
 	x.w.later(func(rng *rand.Rand) (int64, bool) { return 1000 + rng.Int64N(9000), true }, func(ctx context.Context) { x.click(ctx, s, win) })
 }
 
@@ -270,13 +285,14 @@ func (x *exchange) click(ctx context.Context, s *shopper, win *won) {
 	if win.media == "banner" {
 		u = win.track.clicks[min(x.w.pick(len(win.track.clicks)), x.w.pick(len(win.track.clicks)), x.w.pick(len(win.track.clicks)))]
 	}
-	n := &notice{Kind: noticeClick, URL: u, Touch: x.w.touch(s, win, true)}
+	ua, _, _ := userAgent(s)
+	n := &notice{Kind: noticeClick, URL: u, UA: ua, Touch: x.w.touch(s, win, true)}
 	n.after = func(location string) { x.w.clicked(s, win.shop, n.Touch, location) }
 	x.send(ctx, nil, n)
 	if win.media == "banner" {
 		return
 	}
 	for _, t := range win.track.clicks[1:] {
-		_, _, _ = x.w.courier.get(ctx, t) // a player's click trackers: tried once
+		_, _, _ = x.w.courier.get(ctx, t, n.UA) // a player's click trackers: tried once
 	}
 }

@@ -124,18 +124,22 @@ func device(s *shopper) m {
 		"ip": fmt.Sprintf("198.51.100.%d", s.index%250+1), "language": "pl", "js": 1, "dnt": 0, "lmt": 0,
 		"geo": m{"country": "POL", "city": cities[s.city%len(cities)], "type": 2, "utcoffset": 60},
 	}
-	switch {
-	case s.desktop:
-		d["ua"], d["os"], d["devicetype"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "Linux", 2
-	case s.index%2 == 0:
-		d["ua"], d["os"], d["devicetype"] = "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36", "Android", 4
-	default:
-		d["ua"], d["os"], d["devicetype"] = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1", "iOS", 4
-	}
+	d["ua"], d["os"], d["devicetype"] = userAgent(s)
 	if s.ifa != "" {
 		d["ifa"] = s.ifa
 	}
 	return d
+}
+
+// userAgent is the shopper's browser, its system and OpenRTB's device type.
+func userAgent(s *shopper) (ua, os string, kind int) {
+	switch {
+	case s.desktop:
+		return "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "Linux", 2
+	case s.index%2 == 0:
+		return "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36", "Android", 4
+	}
+	return "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1", "iOS", 4
 }
 
 // user: the exchange's own id for everyone, the DSP's where they are matched.

@@ -217,11 +217,6 @@ func builtin() []pattern {
 		// Browsers without a person.
 		"headlesschrome", "phantomjs", "slimerjs", "electron-crawler", "puppeteer", "selenium",
 	}
-	libraries := []string{ // as they begin a user agent
-		"curl/", "wget/", "python-requests/", "python-urllib/", "python-httpx/", "aiohttp/", "scrapy/", "go-http-client/", "java/",
-		"apache-httpclient/", "libwww-perl/", "lwp::simple/", "php/", "guzzlehttp/", "node-fetch/", "axios/", "undici", "ruby", "httpie/",
-		"postmanruntime/", "insomnia/", "mechanize/",
-	}
 	out := make([]pattern, 0, len(names)+len(libraries))
 	for _, n := range names {
 		out = append(out, pattern{text: n})
@@ -230,4 +225,23 @@ func builtin() []pattern {
 		out = append(out, pattern{text: n, atStart: true})
 	}
 	return out
+}
+
+// libraries are HTTP clients, as they begin a user agent.
+var libraries = [...]string{
+	"curl/", "wget/", "python-requests/", "python-urllib/", "python-httpx/", "aiohttp/", "scrapy/", "go-http-client/", "java/",
+	"apache-httpclient/", "libwww-perl/", "lwp::simple/", "php/", "guzzlehttp/", "node-fetch/", "axios/", "undici", "ruby", "httpie/",
+	"postmanruntime/", "insomnia/", "mechanize/",
+}
+
+// Library tells whether the user agent is an HTTP client's own. No person
+// sends a bid request's device.ua like that; but players and exchanges that
+// insert ads on their servers call click trackers by it, for a person.
+func Library(ua string) bool {
+	for _, l := range libraries {
+		if len(ua) >= len(l) && strings.EqualFold(ua[:len(l)], l) {
+			return true
+		}
+	}
+	return false
 }

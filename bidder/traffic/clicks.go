@@ -42,7 +42,8 @@ const Verdicts = int(numVerdicts)
 type ClicksConfig struct {
 	// Repeat is how close two clicks on one bid are a double click; 10 s.
 	Repeat time.Duration
-	// Fast is what a person needs between the ad and the click; 300 ms.
+	// Fast is what a person needs between the ad and the click; 100 ms: the
+	// pixel may have been loaded some time after the ad was seen.
 	Fast time.Duration
 	// Most is how many clicks of one bid may count; 3.
 	Most int
@@ -60,7 +61,7 @@ func (c ClicksConfig) withDefaults() ClicksConfig {
 		}
 	}
 	set(&c.Repeat, 10*time.Second)
-	set(&c.Fast, 300*time.Millisecond)
+	set(&c.Fast, 100*time.Millisecond)
 	set(&c.TTL, 24*time.Hour)
 	if c.Most <= 0 {
 		c.Most = 3

@@ -30,9 +30,9 @@ func TestVerdicts(t *testing.T) {
 	sec := time.Second
 	for name, steps := range map[string][]step{
 		"a person":               {{sec, "show", 0, false, 0}, {3 * sec, "click", 0, false, ClickOK}},
-		"at once after the bid":  {{100 * time.Millisecond, "click", 0, false, ClickTooFast}},
-		"at once after it shows": {{5 * sec, "show", 0, false, 0}, {5*sec + 299*time.Millisecond, "click", 0, false, ClickTooFast}},
-		"just slow enough":       {{5 * sec, "show", 0, false, 0}, {5*sec + 300*time.Millisecond, "click", 0, false, ClickOK}},
+		"at once after the bid":  {{50 * time.Millisecond, "click", 0, false, ClickTooFast}},
+		"at once after it shows": {{5 * sec, "show", 0, false, 0}, {5*sec + 99*time.Millisecond, "click", 0, false, ClickTooFast}},
+		"just slow enough":       {{5 * sec, "show", 0, false, 0}, {5*sec + 100*time.Millisecond, "click", 0, false, ClickOK}},
 		"shown elsewhere":        {{sec, "click", 0, false, ClickOK}},
 		"a double click":         {{sec, "click", 0, false, ClickOK}, {sec + 200*time.Millisecond, "click", 0, false, ClickRepeated}},
 		"a nervous finger":       {{sec, "click", 0, false, ClickOK}, {9 * sec, "click", 0, false, ClickRepeated}, {18 * sec, "click", 0, false, ClickRepeated}, {28 * sec, "click", 0, false, ClickOK}},

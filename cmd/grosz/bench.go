@@ -27,6 +27,24 @@ type benchConfig struct {
 	Server      string        `config:"server" help:"internal: run a reference server, 204 or fixed"`
 }
 
+// Validate lists what is wrong.
+func (c *benchConfig) Validate() error {
+	var errs []error
+	if c.Rounds < 1 {
+		errs = append(errs, fmt.Errorf("--rounds %d: at least one", c.Rounds))
+	}
+	if c.Duration <= 0 {
+		errs = append(errs, fmt.Errorf("--duration %s: more than nothing", c.Duration))
+	}
+	if c.Connections < 1 {
+		errs = append(errs, fmt.Errorf("--connections %d: at least one", c.Connections))
+	}
+	if c.Answer < 0 {
+		errs = append(errs, fmt.Errorf("--answer-bytes %d is negative", c.Answer))
+	}
+	return errors.Join(errs...)
+}
+
 // runBench measures the bidder process, with all its work and events on,
 // against two reference servers, in one run.
 func runBench(ctx context.Context, e env, args []string) error {

@@ -134,7 +134,7 @@ func startRates(ctx context.Context, c *bidderConfig, b *bidder.Bidder, e env) (
 func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 	cfg := bidder.Config{
 		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: filepath.Join(c.Dir, "assets"),
-		StateDir: filepath.Join(c.Dir, "bidder"), AdminKeySHA256: adminKeyHash(c.Dir),
+		StateDir: filepath.Join(c.Dir, "bidder"), AdminKey: func() string { return adminKeyHash(c.Dir) },
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
 	}
 	cfg.Profiles.MaxProfiles, cfg.Profiles.MaxBytes, cfg.ShopEventsPerSecond = c.Profiles, c.ProfileB, c.ShopRate
@@ -207,7 +207,8 @@ func exchangeSecrets(dir string) bidder.Secrets {
 }
 
 // adminKeyHash is the hash of the console's first key, which may ask for
-// explanations; empty while the console has not made one.
+// explanations; empty while the console has not made one, so it is read each
+// time that it is asked for.
 func adminKeyHash(dir string) string {
 	key, err := os.ReadFile(filepath.Join(dir, "admin.key"))
 	if err != nil {

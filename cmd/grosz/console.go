@@ -21,6 +21,7 @@ type consoleConfig struct {
 	Dir     string   `config:"data" help:"directory of all data; the database is DIR/console.db, the first key DIR/admin.key" default:"./data"`
 	Addr    string   `config:"console" help:"address of the API and pages" default:"127.0.0.1:8090"`
 	Metrics string   `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8094"`
+	Bidder  string   `config:"bidder" help:"listener of the bidder that explains bids, host:port; empty for none" default:"127.0.0.1:8080"`
 	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
 }
 
@@ -30,7 +31,7 @@ func (c *consoleConfig) Validate() error {
 
 func (c *consoleConfig) console(password string) console.Config {
 	return console.Config{
-		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka,
+		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Bidder: c.Bidder,
 		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password},
 	}
 }

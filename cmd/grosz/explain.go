@@ -49,6 +49,9 @@ func (c *explainConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Arguments names what stands behind the flags.
+func (c *explainConfig) Arguments() string { return "[FILE]" }
+
 // maxExplanation bounds what a bidder may answer, bytes.
 const maxExplanation = 256 << 20
 

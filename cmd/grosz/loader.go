@@ -7,9 +7,13 @@ import (
 	"time"
 
 	vm "github.com/VictoriaMetrics/metrics"
+	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/reporting/forget"
 	"github.com/grosz/grosz/reporting/loader"
 )
 
@@ -53,5 +57,15 @@ func runLoader(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	e.log.Info("loader runs", "kafka", c.Kafka, "clickhouse", c.ClickHouse)
-	return l.Run(ctx)
+	w := kafka.NewWriter(c.Kafka, e.log)
+	forgets := forget.New(forget.Config{
+		Brokers: c.Kafka, ClickHouse: c.server(c.Dir),
+		Emit: func(ctx context.Context, r *events.Erasure) error {
+			return w.WriteMessages(ctx, kafkago.Message{Topic: events.TopicErasures, Key: r.Key(), Value: r.AppendJSON(nil)})
+		},
+	}, set, e.log)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.Run(ctx) })
+	g.Go(func() error { return forgets.Run(ctx) })
+	return errors.Join(g.Wait(), w.Close())
 }

@@ -21,6 +21,9 @@ type replayConfig struct {
 	Show        int           `config:"show" help:"violations to print at most" default:"50"`
 }
 
+// Arguments names what stands behind the flags.
+func (c *replayConfig) Arguments() string { return "FILE.jsonl[.gz] …" }
+
 // runReplay sends the files' requests and checks every answer. It fails when
 // an answer was invalid, a 5xx, or did not come; with --diff, when another
 // version answers anything differently.

@@ -79,4 +79,5 @@ func TestCostPerOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, rows)
 	require.Empty(t, rows)
+	testErasures(ctx, t, conn, r)
 }

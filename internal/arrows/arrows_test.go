@@ -53,6 +53,7 @@ func may() map[string][]string {
 		"reporting/loader":    {"campaigns", "events", "reporting/schema", "internal/..."},
 		"reporting/reconcile": {"events", "internal/..."},
 		"reporting/schema":    {"internal/..."},
+		"reporting/forget":    {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
 		"console":         {"campaigns", "console/...", "internal/..."},

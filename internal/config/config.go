@@ -25,6 +25,10 @@ import (
 // joined values, as one joined error.
 type Validator interface{ Validate() error }
 
+// Arguer is what a configuration with positional arguments implements: how
+// its usage line names them.
+type Arguer interface{ Arguments() string }
+
 // ErrHelp is returned when --help was asked for; the text has been written.
 var ErrHelp = pflag.ErrHelp
 
@@ -53,7 +57,7 @@ func Load(role string, args, environ []string, into any, out io.Writer) ([]strin
 	args, mistakes := knownArgs(set, args)
 	if err := set.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
-			usage(out, role, fields)
+			usage(out, role, into, fields)
 			return nil, ErrHelp
 		}
 		mistakes = append(mistakes, err)
@@ -210,8 +214,12 @@ func decodeOne(name string, value any, into any) error {
 	return fmt.Errorf("%q: %w", fmt.Sprint(value), err)
 }
 
-func usage(out io.Writer, role string, fields []field) {
-	fmt.Fprintf(out, "Usage: grosz %s [flags]\n\nEvery setting is a flag, a variable (GROSZ_… in capitals, - as _) or a key of\nthe file that --config names; a flag wins over the variable, that over the file.\n\n", role)
+func usage(out io.Writer, role string, into any, fields []field) {
+	rest := ""
+	if a, ok := into.(Arguer); ok {
+		rest = " " + a.Arguments()
+	}
+	fmt.Fprintf(out, "Usage: grosz %s [flags]%s\n\nEvery setting is a flag, a variable (GROSZ_… in capitals, - as _) or a key of\nthe file that --config names; a flag wins over the variable, that over the file.\n\n", role, rest)
 	for _, f := range append(fields, field{name: "config", help: "YAML file with any of these settings"}) {
 		def := ""
 		if f.def != "" {

@@ -15,12 +15,13 @@ import (
 )
 
 func TestNobodyIsNeverErased(t *testing.T) {
-	_, err := Statements([]Person{{1, 2}, {1, 0}})
+	_, err := Statements([]Person{{1, 2, 0}, {1, 0, 0}})
 	require.ErrorIs(t, err, ErrNobody)
-	sql, err := Statements([]Person{{1, 2}, {3, 1<<64 - 1}})
+	sql, err := Statements([]Person{{1, 2, 0}, {3, 1<<64 - 1, 0}, {4, 5, 1000}})
 	require.NoError(t, err)
 	for _, s := range sql {
 		require.Contains(t, s, "(shop_id, user) IN ((1,2),(3,18446744073709551615))")
+		require.Contains(t, s, "<= fromUnixTimestamp64Milli(toInt64(1000)) AND (shop_id, user) IN ((4,5))")
 		require.Contains(t, s, "mutations_sync = 2")
 	}
 }
@@ -64,15 +65,19 @@ func TestAPersonLeavesAndTheMoneyStays(t *testing.T) {
 	spend := one(`SELECT toUInt64(sum(amount) * 1000) FROM grosz.settlements WHERE shop = 7`)
 	require.EqualValues(t, 20, spend)
 
-	r, err := Erase(ctx, conn, []Person{{7, 5}, {9, 9}})
+	const noon = 1_773_144_000_000
+	r, err := Erase(ctx, conn, []Person{{7, 5, noon - 1}})
 	require.NoError(t, err)
-	require.Equal(t, Receipt{Events: 5, Bids: 3, Orders: 2, ShopEvents: 2}, r)
+	require.Equal(t, Receipt{}, r[0], "nothing was before it")
+	r, err = Erase(ctx, conn, []Person{{9, 9, 0}, {7, 5, noon}, {7, 5, 0}})
+	require.NoError(t, err)
+	require.Equal(t, []Receipt{{}, {Events: 5, Bids: 3, Orders: 2, ShopEvents: 2}, {}}, r)
 	require.Equal(t, spend, one(`SELECT toUInt64(sum(amount) * 1000) FROM grosz.settlements WHERE shop = 7`), "not a nano-unit less")
 	require.Zero(t, one(`SELECT count() FROM grosz.shop_events WHERE query != '' OR user = 5`))
 	require.EqualValues(t, 2, one(`SELECT count() FROM grosz.shop_events WHERE type = 'purchase' AND value = 10`))
 	require.EqualValues(t, 5, one(`SELECT count() FROM grosz.events WHERE shop_id = 7 AND user = 6`), "others stay")
 	require.EqualValues(t, 1, one(`SELECT count() FROM grosz.events WHERE shop_id = 8 AND user = 5`), "another shop's 5 is somebody else")
-	r, err = Erase(ctx, conn, []Person{{7, 5}})
+	r, err = Erase(ctx, conn, []Person{{7, 5, 0}})
 	require.NoError(t, err)
-	require.Zero(t, r)
+	require.Equal(t, []Receipt{{}}, r)
 }

@@ -75,6 +75,7 @@ func start(t testing.TB) *world {
 	for _, topic := range []string{events.TopicEvents, events.TopicBids, events.TopicShopEvents} {
 		w.broker.Topic(t, topic, 3)
 	}
+	w.broker.Topic(t, events.TopicErasures, 1)
 	w.broker.Topic(t, events.TopicCampaigns, 1, kafka.ConfigEntry{ConfigName: "cleanup.policy", ConfigValue: "compact"})
 	return w
 }

@@ -106,5 +106,5 @@ func fit(name string, v int64, bits int) (uint64, error) {
 
 // newTargets returns a target per topic.
 func newTargets() []*target {
-	return []*target{eventsTarget(), bidsTarget(), shopEventsTarget(), campaignsTarget()}
+	return []*target{eventsTarget(), bidsTarget(), shopEventsTarget(), campaignsTarget(), erasuresTarget()}
 }

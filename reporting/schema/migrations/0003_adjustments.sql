@@ -191,7 +191,7 @@ AS WITH
         UNION ALL
         SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,
             0 AS bids, 0 AS wins, 0 AS impressions, count() AS clicks, toDecimal128(0, 9) AS spend, toDecimal128(0, 9) AS shop_spend, toDecimal128(0, 9) AS shop_fee, 0 AS orders, toDecimal128(0, 9) AS revenue
-        FROM grosz.events FINAL WHERE type = 'click' AND NOT test
+        FROM grosz.events FINAL WHERE type = 'click' AND reason = '' AND NOT test
         GROUP BY day, shop, campaign, exchange, currency
         UNION ALL
         SELECT day, shop_id AS shop, campaign_id AS campaign, exchange, currency, max(shop_currency) AS shop_currency,
