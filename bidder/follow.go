@@ -54,6 +54,7 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 	var dec events.Decoder
 	handle := func(m kafka.Message) error {
 		b.profilesMu.Lock()
+		b.segments.engine.SetNow(b.clock.NowMS())
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
 			if !b.people.suppressed(e) {
 				b.profiles.Load().Apply(e)
@@ -201,6 +202,7 @@ func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.publishMu.Lock()
 	defer b.publishMu.Unlock()
 	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
+	b.segments.install(snap)
 }
 
 // maxCapDays is the longest window of a frequency cap, and a day.
@@ -227,6 +229,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.profilesMu.Lock()
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()
+		b.segments.work()
 		if n%20 == 0 {
 			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000)
 		}

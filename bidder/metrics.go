@@ -100,6 +100,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	}
 	b.refusals.write(w)
 	b.people.writeMetrics(w)
+	b.segments.writeMetrics(w)
 }
 
 // slotCounter counts within one slot of time at a time.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
@@ -16,21 +17,30 @@ import (
 // goodRequests holds a request that works for its own shop, by operation;
 // {…} are filled in. A route that is not here fails the test.
 var goodRequests = map[string]struct{ query, body string }{
-	"get-shop":              {},
-	"update-shop":           {body: `{"name": "taken over"}`},
-	"list-keys":             {},
-	"create-key":            {body: `{"scopes": ["write"]}`},
-	"revoke-key":            {},
-	"list-campaigns":        {},
-	"create-campaign":       {body: campaignJSON},
-	"get-campaign":          {},
-	"update-campaign":       {body: `{"name": "taken over", "status": "active"}`},
-	"delete-campaign":       {},
-	"get-feed":              {},
-	"upload-feed":           {body: feedLines(1, 7).String()},
-	"list-products":         {},
-	"list-changes":          {},
-	"report-cost-per-order": {query: "?from=2026-11-01&to=2026-11-20"},
+	"get-shop":               {},
+	"update-shop":            {body: `{"name": "taken over"}`},
+	"list-keys":              {},
+	"create-key":             {body: `{"scopes": ["write"]}`},
+	"revoke-key":             {},
+	"list-campaigns":         {},
+	"create-campaign":        {body: campaignJSON},
+	"get-campaign":           {},
+	"update-campaign":        {body: `{"name": "taken over", "status": "active"}`},
+	"delete-campaign":        {},
+	"list-segments":          {},
+	"create-segment":         {body: `{"template": "all_visitors"}`},
+	"get-segment":            {},
+	"update-segment":         {body: `{"description": "taken over"}`},
+	"delete-segment":         {},
+	"check-segment":          {body: `{"expression": "visited"}`},
+	"list-segment-templates": {},
+	"import-members":         {body: "uid\n0123456789abcdef0123456789abcdef\n"},
+	"export-members":         {},
+	"get-feed":               {},
+	"upload-feed":            {body: feedLines(1, 7).String()},
+	"list-products":          {},
+	"list-changes":           {},
+	"report-cost-per-order":  {query: "?from=2026-11-01&to=2026-11-20"},
 }
 
 // withoutShop are the routes whose path names no shop, and what another
@@ -68,16 +78,18 @@ func state(t *testing.T, b *bench, shop uint32) string {
 	require.NoError(t, err)
 	feed, err := v.Feed(ctx, shop)
 	require.NoError(t, err)
+	segs, err := v.Segments(ctx, shop, 0, 1000)
+	require.NoError(t, err)
 	changes, err := v.Changes(ctx, shop, 0, 1000)
 	require.NoError(t, err)
-	out, err := json.Marshal([]any{s, keys, found, feed, changes})
+	out, err := json.Marshal([]any{s, keys, found, feed, segs, changes})
 	require.NoError(t, err)
 	return string(out)
 }
 
 func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	reports := &fakeReports{}
-	b := start(t, func(_ *Config, d *Deps) { d.Reports = reports })
+	b := start(t, func(_ *Config, d *Deps) { d.Reports, d.Segments = reports, &fakeNode{} })
 	mine, myKey := b.shop()
 	theirs, theirKey := b.shop()
 	for path, key := range map[string]string{mine: myKey, theirs: theirKey} {
@@ -85,8 +97,11 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	}
 	myCampaign := b.campaign(mine, myKey)
 	theirCampaign := b.campaign(theirs, theirKey)
+	segments := map[string]string{mine: b.segment(mine, myKey), theirs: b.segment(theirs, theirKey)}
+	// A campaign stands for its shop's segment, too.
+	segmentOf := map[string]string{myCampaign: segments[mine], theirCampaign: segments[theirs]}
 	fill := func(path, shop, campaign, key string) string {
-		return strings.NewReplacer("{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
+		return strings.NewReplacer("{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
 			"{key}", keyID(key)).Replace(path)
 	}
 	before := state(t, b, 2)
@@ -94,6 +109,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 		t.Run(op.OperationID, func(t *testing.T) {
 			visited++
+			b.clock.Advance(5 * time.Second) // wrong keys are limited by the minute
 			full := fill(path, theirs, theirCampaign, theirKey)
 			require.Equal(t, 401, b.call("", method, full, "").code, "without a key")
 			require.Equal(t, 401, b.call("gz_admin_"+strings.Repeat("a", 52), method, full, "").code, "with a made-up key")
@@ -109,7 +125,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 			require.Equal(t, 404, a.code, a.body)
 			nosuch := b.call(myKey, method, fill(path, "/99", theirCampaign, theirKey)+good.query, good.body)
 			require.Equal(t, a.body, nosuch.body, "what exists elsewhere is not told from what does not")
-			if path != strings.ReplaceAll(strings.ReplaceAll(path, "{campaign}", ""), "{key}", "") {
+			if path != strings.NewReplacer("{campaign}", "", "{key}", "", "{segment}", "").Replace(path) {
 				a = b.call(myKey, method, fill(path, mine, theirCampaign, theirKey), good.body)
 				require.Equal(t, 404, a.code, "another's part under one's own shop: %s", a.body)
 			}
@@ -129,14 +145,17 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]
 			if !ok || last[op.OperationID] != ending {
 				return
 			}
-			key := b.key(mine, "write")
+			key := myKey
+			if op.OperationID == "revoke-key" {
+				key = b.key(mine, "write")
+			}
 			a := b.call(key, method, fill(path, mine, myCampaign, key)+good.query, good.body)
 			require.Less(t, a.code, 300, "%s: %s", op.OperationID, a.body)
 		})
@@ -148,9 +167,10 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 	path, write := b.shop()
 	require.Equal(t, 200, b.stream(write, "PUT", path+"/feed", feedLines(1, 0)).code)
 	b.campaign(path, write)
+	b.segment(path, write)
 	read, events := b.key(path, "read"), b.key(path, "events")
 	eachOperation(b.s.OpenAPI(), func(method, route string, op *huma.Operation) {
-		full := strings.NewReplacer("{shop}", "1", "{campaign}", "1", "{key}", "x").Replace(route)
+		full := strings.NewReplacer("{shop}", "1", "{campaign}", "1", "{segment}", "1", "{key}", "x").Replace(route)
 		need := op.Metadata[accessKey].(access)
 		a := b.call(events, method, full, goodRequests[op.OperationID].body)
 		if need == accessAdmin {
@@ -164,7 +184,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 		} else {
 			require.NotContains(t, []int{401, 403, 404}, a.code, op.OperationID)
 		}
-		if method != http.MethodGet && op.OperationID != "check-targeting" {
+		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "check-segment" {
 			require.Equal(t, accessWrite, need, "what changes something needs write")
 		}
 	})

@@ -29,6 +29,9 @@ func (s *Store) Apply(e *events.ShopEvent) bool {
 			sh.remove(i)
 			sh.optedOut++
 		}
+		if sh.watcher != nil {
+			sh.watcher.Gone(e.UID, e.ShopID, true)
+		}
 		return i != 0
 	}
 	if _, out := sh.optOuts[k]; out {
@@ -93,6 +96,7 @@ func (sh *shard) apply(e *events.ShopEvent, at uint32) bool {
 	case events.ShopPurchase:
 		sh.shopping(r).purchase(e, at)
 	}
+	sh.changed(i)
 	return true
 }
 

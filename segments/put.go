@@ -20,4 +20,5 @@ func (s *Store) Put(u UserKey, shop uint32, p *Profile) {
 	if p.Shopping != (Shopping{}) || r.shopping != 0 {
 		*sh.shopping(r) = p.Shopping
 	}
+	sh.changed(i)
 }

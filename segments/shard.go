@@ -94,8 +94,12 @@ func (sh *shard) remove(i uint32) {
 	if r.shopping != 0 {
 		sh.shoppings.give(r.shopping)
 	}
+	key, shop := r.key, r.shop
 	sh.records.give(i)
 	sh.count--
+	if sh.watcher != nil {
+		sh.watcher.Gone(key, shop, false)
+	}
 }
 
 // chain puts a profile among the user's others, by shop.

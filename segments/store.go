@@ -245,6 +245,8 @@ type shard struct {
 	capacity   int
 	quota      int
 	maxOptOuts int
+	watcher    Watcher
+	lent       Profile // scratch of changed
 
 	evicted, expired, optedOut, duplicates, refused, forgotten int64
 	_                                                          [64]byte // shards do not share a cache line

@@ -96,7 +96,7 @@ func runBidder(ctx context.Context, e env, args []string) error {
 		if fx != nil {
 			fx.WriteMetrics(w)
 		}
-	}, e.log)
+	}, e.log, serveSegments(b, e.log))
 	if err != nil {
 		return errors.Join(err, l.Close(), deps.Spool.Close())
 	}
@@ -136,6 +136,7 @@ func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 		Samples: bidder.SampleConfig{Size: c.Samples},
 	}
 	cfg.Profiles.MaxProfiles = c.Profiles
+	cfg.Segments.MaxEntries = 2 * c.Profiles // those without a profile are on imported lists
 	return bidder.New(cfg, deps)
 }
 

@@ -33,10 +33,11 @@ type pkg struct {
 func may() map[string][]string {
 	return map[string][]string{
 		"bidder": {
-			"bidder/...", "campaigns", "segments", "creatives", "pacing", "events", "events/kafka", "events/price", "events/spool", "internal/...",
+			"bidder/...", "campaigns", "segments", "segments/rules", "creatives", "pacing", "events", "events/kafka", "events/price", "events/spool", "internal/...",
 		},
 		"bidder/openrtb": {"internal/..."},
-		"campaigns":      {"segments", "events", "internal/..."},
+		"campaigns":      {"segments", "segments/rules", "events", "internal/..."},
+		"segments/rules": {"segments", "internal/..."},
 		"segments":       {"events", "internal/..."},
 		"creatives":      {"campaigns", "segments", "internal/..."},
 		"creatives/demo": {"campaigns", "internal/..."},
@@ -52,11 +53,12 @@ func may() map[string][]string {
 		"reporting/schema":    {"internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
-		"console":         {"campaigns", "console/...", "internal/..."},
+		"console":         {"campaigns", "console/...", "segments", "segments/rules", "internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
+		"console/nodes":   {"console", "internal/..."},
 		"console/publish": {"campaigns", "console/store", "events", "internal/..."},
 		"console/report":  {"internal/..."},
-		"console/store":   {"campaigns", "internal/..."},
+		"console/store":   {"campaigns", "segments/rules", "internal/..."},
 
 		"exchanges":     {},
 		"bench/certify": {"bench/check", "internal/..."},
