@@ -26,6 +26,7 @@ import (
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/rules"
 )
 
 // Config of a bidder node.
@@ -62,6 +63,8 @@ type Config struct {
 	// Leases makes bids spend out of leases that the log grants, so that nodes
 	// can share budgets; without, each node knows its own holds only.
 	Leases bool
+	// Segments bounds what is worked out of named segments.
+	Segments rules.Config
 	// Book bounds the budget book.
 	Book pacing.Config
 	// AdminKeySHA256 is the hash, hex, of the key that may ask for explanations
@@ -137,6 +140,7 @@ type Bidder struct {
 
 	profiles   atomic.Pointer[segments.Store]
 	profilesMu sync.Mutex // who applies, sweeps or saves
+	segments   *shopSegments
 	book       *pacing.Book
 	leases     *leaseDesk // nil: none are needed
 	frequency  *pacing.Frequency
@@ -243,6 +247,9 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	// Before the first notice: a restored book must not have settled anything.
 	b.profilePoint, b.bookPoint = b.profileCheckpoint(), b.bookCheckpoint()
 	if b.people, err = newPeople(b, b.peopleConfig(d)); err != nil {
+		return nil, err
+	}
+	if b.segments, err = newShopSegments(b); err != nil {
 		return nil, err
 	}
 	return b, nil

@@ -46,6 +46,7 @@ func (b *Bidder) describeRequest(c *bidContext) {
 	}
 	if !c.user.IsZero() {
 		f.Profiles = b.profiles.Load().Lookup(c.user, f.Profiles)
+		b.segments.describe(f, c.user)
 	}
 }
 

@@ -68,6 +68,7 @@ func (p *people) apply(e *events.Erasure) error {
 	receipt := e.Receipt(p.b.cfg.Node, p.b.clock.NowMS())
 	p.b.profilesMu.Lock()
 	receipt.Profiles = int64(p.b.profiles.Load().Erase(e.UID, until))
+	p.b.segments.forget(e.UID)
 	p.b.profilesMu.Unlock()
 	receipt.Frequency = int64(p.b.frequency.Erase(p.pseudonyms([]segments.UserKey{e.UID})))
 	if p.cfg.Matches != nil {
@@ -175,6 +176,9 @@ func (p *people) settled() error {
 		}
 		return -1
 	})
+	for u := range until {
+		p.b.segments.forget(u)
+	}
 	p.b.profilesMu.Unlock()
 	pairs := p.eraseFrequency(p.b.clock.NowMS()-frequencyKeptMS, false)
 	matches := 0

@@ -50,6 +50,7 @@ func (b *Bidder) shadow(o outside) *shadow {
 	sh.exchanges, sh.rates = map[string]*Exchange{x.Name: x}, o.rates
 	sh.metrics, sh.checks, sh.gate = newMetrics(sh), newSelfChecks(), newGate(0, -1)
 	sh.profiles.Store(o.profiles)
+	sh.segments = b.segments.fromScratch(o.profiles)
 	o.exchange = x
 	s := &shadow{outside: o, b: sh}
 	s.state = newState(o.snapshot, sh.exchanges, o.rates, sh.book, &sh.refusals)

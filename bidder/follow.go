@@ -44,7 +44,9 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	g.Go(after(b.followShopEvents))
 	g.Go(after(b.followEvents))
 	g.Go(func() error { b.housekeeping(ctx); return nil })
-	if b.leases != nil {
+	if b.leases == nil {
+		b.ready[3].Store(true)
+	} else {
 		g.Go(func() error { b.leases.run(ctx); return nil })
 	}
 	return g.Wait()
@@ -57,6 +59,7 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 	var dec events.Decoder
 	handle := func(m kafka.Message) error {
 		b.profilesMu.Lock()
+		b.segments.engine.SetNow(b.clock.NowMS())
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
 			if !b.people.suppressed(e) {
 				b.profiles.Load().ApplyFrom(e, m.Partition, m.Offset)
@@ -217,6 +220,7 @@ func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.publishMu.Lock()
 	defer b.publishMu.Unlock()
 	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
+	b.segments.install(snap)
 }
 
 // maxCapDays is the longest window of a frequency cap, and a day.
@@ -244,6 +248,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.profilesMu.Lock()
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()
+		b.segments.work()
 		if n%20 == 0 {
 			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000)
 		}

@@ -119,6 +119,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	b.people.writeMetrics(w)
 	b.judge.writeMetrics(w)
 	b.played.write(w)
+	b.segments.writeMetrics(w)
 }
 
 // slotCounter counts within one slot of time at a time.

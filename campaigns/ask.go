@@ -15,6 +15,8 @@ func (m *Matcher) ask(p *pred) bool {
 	switch {
 	case p.kind == kindUser:
 		return m.s.index.asked[p.user].Holds(m.profile(p.shop), m.f.NowMS)
+	case p.kind == kindSegment:
+		return m.inSegment(p.shop, int(p.user), p.more.rule)
 	case p.kind.isDense():
 		v := m.attr(p.attr)
 		if v < 64 {

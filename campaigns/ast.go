@@ -36,7 +36,8 @@ type node struct {
 type predKind uint8
 
 const (
-	kindUser predKind = iota // the profile at the campaign's own shop
+	kindUser    predKind = iota // the profile at the campaign's own shop
+	kindSegment                 // the shop's named segments
 
 	// Lists of values, looked up by the request's own values.
 	kindDomain
@@ -89,6 +90,7 @@ type predicate struct {
 	// currency is what an amount was written in, at money.
 	currency money.Currency
 	money    token
+	name     token // of a named segment
 }
 
 // walk calls f for every leaf, from left to right.

@@ -17,6 +17,8 @@ type Input struct {
 	Shops     []*Shop
 	Campaigns []*Campaign
 	Buckets   []*ProductBucket
+	Segments  []*Segment
+	Audiences []*AudienceBucket
 }
 
 // Problem is a document that was left out, and why.
@@ -46,6 +48,7 @@ type Compiler struct {
 	stale int // expressions dropped since the tables were last empty
 
 	shops     map[uint32]*shopEntry
+	segments  map[uint32]*segmentTable // by shop
 	campaigns map[uint32]*campaignEntry
 	locations map[string]*time.Location
 }
@@ -122,6 +125,7 @@ func (c *Compiler) compileShops(in Input, s *Snapshot) (problems []Problem) {
 		buckets[b.ShopID] = append(buckets[b.ShopID], b)
 	}
 	live := make(map[uint32]*shopEntry, len(in.Shops))
+	named := c.sortSegments(in)
 	for _, doc := range in.Shops {
 		loc, err := c.location(doc.TimeZone)
 		if err == nil && doc.Currency.String() == "" {
@@ -132,12 +136,14 @@ func (c *Compiler) compileShops(in Input, s *Snapshot) (problems []Problem) {
 			continue
 		}
 		feed := currentBuckets(buckets[doc.ID])
+		segs, bad := named.compile(doc)
+		problems = append(problems, bad...)
 		e := c.shops[doc.ID]
 		switch {
 		case e == nil || !slices.Equal(e.buckets, feed):
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed)}}
-		case e.shop.Shop != doc:
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), e.shop.Catalogue}}
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed), segs}}
+		case e.shop.Shop != doc || e.shop.Segments != segs:
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), e.shop.Catalogue, segs}}
 		}
 		live[doc.ID] = e
 		s.shops[doc.ID] = e.shop
@@ -226,7 +232,7 @@ func (c *Compiler) campaign(doc *Campaign, shop *CompiledShop) *campaignEntry {
 
 // sameLanguage tells whether expressions mean the same for both shops.
 func sameLanguage(a, b *CompiledShop) bool {
-	return a.ID == b.ID && a.Currency == b.Currency && a.Location.String() == b.Location.String()
+	return a.ID == b.ID && a.Currency == b.Currency && a.Location.String() == b.Location.String() && a.Segments.same(b.Segments)
 }
 
 func (c *Compiler) compileCampaign(doc *Campaign, shop *CompiledShop, old *campaignEntry) (*CompiledCampaign, error) {

@@ -18,6 +18,8 @@ type Docs struct {
 	campaigns map[uint32]*Campaign
 	feeds     map[uint32]map[string]*ProductBucket // by shop, then record key
 	versions  map[string]int64                     // of every key, also deleted ones
+	segments  map[uint32]*Segment
+	audiences map[string]*AudienceBucket // by record key
 	changes   int64
 }
 
@@ -26,6 +28,7 @@ func NewDocs() *Docs {
 	return &Docs{
 		shops: map[uint32]*Shop{}, campaigns: map[uint32]*Campaign{},
 		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{},
+		segments: map[uint32]*Segment{}, audiences: map[string]*AudienceBucket{},
 	}
 }
 
@@ -44,6 +47,10 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 		err = d.shop(ids, r)
 	case kind == "campaign":
 		err = d.campaign(ids, r)
+	case kind == "segment":
+		err = d.segment(ids, r)
+	case kind == "audience":
+		err = d.audience(ids, r)
 	default:
 		err = d.products(ids, r)
 	}
@@ -55,12 +62,12 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 	return true, nil
 }
 
-// splitKey takes "shop/7", "campaign/12" and "products/7/3" apart.
+// splitKey takes "shop/7", "campaign/12", "products/7/3" and their like apart.
 func splitKey(key string) (kind string, ids []uint32, err error) {
 	parts := strings.Split(key, "/")
-	want := map[string]int{"shop": 2, "campaign": 2, "products": 3}[parts[0]]
+	want := map[string]int{"shop": 2, "campaign": 2, "products": 3, "segment": 2, "audience": 3}[parts[0]]
 	if len(parts) != want {
-		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID or products/SHOP/BUCKET", ErrRecord, key)
+		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET, segment/ID or audience/SEGMENT/BUCKET", ErrRecord, key)
 	}
 	for _, p := range parts[1:] {
 		n, err := strconv.ParseUint(p, 10, 32)
@@ -131,6 +138,12 @@ func (d *Docs) Input() Input {
 		for _, b := range feed {
 			in.Buckets = append(in.Buckets, b)
 		}
+	}
+	for _, s := range d.segments {
+		in.Segments = append(in.Segments, s)
+	}
+	for _, a := range d.audiences {
+		in.Audiences = append(in.Audiences, a)
 	}
 	return in
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments/rules"
 )
 
 // pred is a predicate as the hot path asks it, one cache line. Equal
@@ -16,7 +17,7 @@ type pred struct {
 	kind predKind
 	attr attrID
 	shop uint32
-	user uint32    // in the table of profile predicates
+	user uint32    // in the table of profile predicates; a named segment's slot
 	low  uint64    // the first 64 of more.bits
 	set  valueSet  // accepted values of a list
 	more *predMore // nil for kindUser
@@ -27,6 +28,7 @@ type predMore struct {
 	bits  bitset   // accepted values of the attribute
 	found []uint32 // the values by which it is found, rising
 	text  string
+	rule  *rules.Rule // of a named segment
 }
 
 // found returns the numbers of the values by which the predicate is found.
@@ -78,6 +80,9 @@ func (c *Compiler) expr(src string, shop *CompiledShop) (*compiledExpr, error) {
 	if err := checkShop(src, root, shop.Shop); err != nil {
 		return nil, err
 	}
+	if err := checkSegments(src, root, shop.Segments.has); err != nil {
+		return nil, err
+	}
 	if err := root.walk(func(n *node) error {
 		n.pid = c.resolve(n.pred, shop)
 		if len(n.pred.values) > 0 {
@@ -110,6 +115,11 @@ func (c *Compiler) resolve(p *predicate, shop *CompiledShop) uint32 {
 		key = binary.LittleEndian.AppendUint32(key, p.user.Within)
 		key = binary.LittleEndian.AppendUint64(key, p.user.Hash)
 		key = binary.LittleEndian.AppendUint64(key, uint64(p.user.Value))
+	case p.kind == kindSegment:
+		ref := shop.Segments.find(p.values[0])
+		q.shop, q.user = shop.ID, uint32(ref.slot)
+		q.more = &predMore{rule: ref.rule}
+		return c.segmentPred(&q)
 	case p.kind == kindHour || p.kind == kindWeekday:
 		q.attr = c.zoneAttr(shop.Location.String(), p.kind)
 		bits = bitset{uint64(p.mask) << 1}
@@ -229,7 +239,7 @@ func (c *Compiler) cover(n *node, neg bool) ([]uint32, float64) {
 func (c *Compiler) cost(p *pred) float64 {
 	n := math.Sqrt(float64(max(len(p.found()), 1)))
 	switch p.kind {
-	case kindUser:
+	case kindUser, kindSegment:
 		return 1
 	case kindDeal, kindURLPrefix:
 		return 2 * n
@@ -266,7 +276,7 @@ func (c *Compiler) generate(e *compiledExpr) {
 		switch k := c.preds[n.pid].kind; {
 		case k.isDense():
 			return onAttrs
-		case k == kindUser:
+		case k == kindUser || k == kindSegment:
 			return 0
 		case k.isList() && !neg:
 			return 1

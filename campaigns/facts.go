@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/rules"
 )
 
 // Bounds of what Facts take from a request; more is left out.
@@ -46,6 +47,14 @@ type Facts struct {
 	// Profiles is who the user is to each shop, sorted by shop, as
 	// segments.Store.Lookup returns it.
 	Profiles []segments.ShopProfile
+	// User is whose they are; zero is nobody.
+	User segments.UserKey
+	// Members is what is worked out of the user's segments, as
+	// rules.Engine.Lookup returns it.
+	Members []rules.Member
+	// Barred tells whether what a shop imported of the user at that second
+	// must not be used; nil: never.
+	Barred func(u segments.UserKey, shop, atS uint32) bool
 }
 
 // Reset forgets everything and keeps the capacity of the lists.
@@ -53,8 +62,9 @@ func (f *Facts) Reset() {
 	clear(f.Categories[:cap(f.Categories)])
 	clear(f.Deals[:cap(f.Deals)])
 	clear(f.Keywords[:cap(f.Keywords)])
+	clear(f.Members[:cap(f.Members)])
 	*f = Facts{
-		Categories: f.Categories[:0], Deals: f.Deals[:0], Keywords: f.Keywords[:0],
+		Members: f.Members[:0], Categories: f.Categories[:0], Deals: f.Deals[:0], Keywords: f.Keywords[:0],
 		Words: f.Words[:0], Profiles: f.Profiles[:0],
 	}
 }

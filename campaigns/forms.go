@@ -95,6 +95,12 @@ func userForms() []form {
 			userCount(segments.OpViews)},
 		{PredicateDoc{"visits", "visits >= NUMBER", "visits >= 3", "number of visits"},
 			userCount(segments.OpVisits)},
+		{PredicateDoc{"same_product_views", "same_product_views >= NUMBER [within TIME]", "same_product_views >= 3 within 7d", "so many views of one and the same product, among the latest eight; within is about the latest of them"},
+			readSameProduct},
+		{PredicateDoc{"days_since_purchase", "days_since_purchase > NUMBER", "days_since_purchase > 90", "whole days since the latest order; never holds without an order"},
+			userCount(segments.OpSincePurchase)},
+		{PredicateDoc{"segment", `segment "name" | in segment "name" | segment in ("name", …)`, `segment "Cart abandoners"`, "the user is in this segment of the shop, or in one of these; not in a segment's own rule"},
+			readSegment},
 	}
 }
 

@@ -25,6 +25,9 @@ type index struct {
 	groups   []group                // those of users first, by shop
 	users    []segments.Predicate   // what the first groups ask of a profile
 	shops    map[uint32]span        // groups of a shop's profile predicates
+	named    map[uint32]span        // groups of a shop's named segments, which follow
+	onUser   int                    // groups of either
+	slots    map[uint32]*slotGroups // of a shop's named segments
 	values   [kindHost + 1]postings // what to try for the number of a value
 	open     bitGroup
 	bitmaps  []bitGroup // of large groups
@@ -93,6 +96,7 @@ func (c *Compiler) buildIndex(s *Snapshot) {
 	}
 	x.open = newBitGroup(s.Campaigns, open)
 	x.sortGroups()
+	x.slotGroups(s.shops)
 	for i := range x.groups {
 		if g := &x.groups[i]; len(g.members) >= largeGroup {
 			g.bitmap = int32(len(x.bitmaps))
@@ -125,19 +129,25 @@ func (x *index) sortGroups() {
 		p, q := &x.preds[a.pid], &x.preds[b.pid]
 		return cmp.Or(cmp.Compare(p.kind, q.kind), cmp.Compare(p.shop, q.shop), cmp.Compare(a.pid, b.pid))
 	})
-	x.shops = map[uint32]span{}
+	x.shops, x.named = map[uint32]span{}, map[uint32]span{}
 	for i := range x.groups {
 		p := &x.preds[x.groups[i].pid]
-		if p.kind != kindUser {
-			break
+		of := x.shops
+		switch p.kind {
+		case kindUser:
+			x.users = append(x.users, x.asked[p.user])
+		case kindSegment:
+			of = x.named
+		default:
+			return
 		}
-		x.users = append(x.users, x.asked[p.user])
-		sp, ok := x.shops[p.shop]
+		x.onUser++
+		sp, ok := of[p.shop]
 		if !ok {
 			sp.from = uint32(i)
 		}
 		sp.to = uint32(i + 1)
-		x.shops[p.shop] = sp
+		of[p.shop] = sp
 	}
 }
 
@@ -173,7 +183,7 @@ func (x *index) post() {
 
 // eachValue calls f for every value and what is found by it.
 func (x *index) eachValue(f func(kind predKind, v uint32, e entry)) {
-	for i := len(x.users); i < len(x.groups); i++ {
+	for i := x.onUser; i < len(x.groups); i++ {
 		g := &x.groups[i]
 		p := &x.preds[g.pid]
 		kind := p.kind

@@ -38,6 +38,8 @@ func TestLanguageAccepts(t *testing.T) {
 		`region = "MZ"`, `city in ("Łódź")`, `device in ("mobile","tv")`, `os in ("android","iOS")`, `exchange = "demo"`,
 		`media in ("banner")`, `inventory = "site"`, `position in ("above_fold")`, `deal in ("D-1")`,
 		"hour in (8..20)", "hour in (22..5, 12)", "hour = 8", "weekday in (mon..fri)", "weekday not in (sat, sunday)", `weekday = "mon"`,
+		`segment "vip"`, `in segment "vip"`, `not in segment "VIP"`, `known and not segment in ("vip", "cart abandoners")`,
+		"same_product_views >= 2", "same_product_views > 2 within 7d", "days_since_purchase > 30",
 		`looking_for "running shoes"`, `intent "running shoes"`, `looking_for in ("sofa", "corner bed")`,
 		`cart_value >= 500 PLN and abandoned within 7d`,
 		`viewed category "sofas" within 14d and not purchased within 30d or (known and hour in (8..20))`,
@@ -105,7 +107,12 @@ func TestLanguageErrors(t *testing.T) {
 		{"hour in (8..24)", 12, "24", "too large", ""},
 		{"hour in (mon)", 9, "mon", "expected an hour", ""},
 		{"weekday in (mon..xyz)", 17, "xyz", "expected a weekday", ""},
-		{`segment "vip"`, 0, "segment", "not supported yet", ""},
+		{`segment vip`, 8, "vip", "expected a segment's name", "segment"},
+		{`in domain ("x")`, 3, "domain", "expected segment after in", "in segment"},
+		{`segment "..."`, 8, `"..."`, "names nothing", ""},
+		{`views >= 3 within 7d`, 11, "within", "counts everything", "views >= 3 and viewed within"},
+		{`same_product_views 3`, 19, "3", "expected a comparison", ""},
+		{`days_since_purchase >`, 21, "", "expected a number", ""},
 		{`looking_for`, 11, "", "expected a text", ""},
 		{"known & is_buyer", 6, "&", "does not belong", ""},
 		{"!known", 0, "!", "not an operator", `"not"`},
@@ -158,7 +165,7 @@ func FuzzLanguage(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, src string) {
-		err := CheckTargeting(src, testShop(1))
+		err := CheckTargetingNamed(src, testShop(1), (*CompiledSegments)(nil).has)
 		if err == nil {
 			c := NewCompiler()
 			if _, err := c.expr(src, &CompiledShop{Shop: testShop(1), Location: c.locations["UTC"]}); err != nil {

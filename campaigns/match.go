@@ -27,6 +27,7 @@ type Matcher struct {
 	sig    uint64
 	zones  []zoneTime
 	rows   [][]uint64
+	effect shopEffect
 	buf    []byte
 	search []byte // the folded search, when asked for
 	url    []byte // the URL in lower case, when asked for
@@ -54,6 +55,9 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 		if sp, ok := x.shops[m.shops[i]]; ok {
 			m.walkUser(sp, &f.Profiles[i].Profile)
 		}
+	}
+	if len(x.named) > 0 {
+		m.walkNamed()
 	}
 	if x.hasLists {
 		for kind := range x.values {

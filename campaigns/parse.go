@@ -145,6 +145,18 @@ func (p *parser) unary() (*node, error) {
 
 func (p *parser) predicate() (*node, error) {
 	name := p.tok
+	if in, err := p.takeWord("in"); err != nil {
+		return nil, err
+	} else if in { // in segment "…" reads better than segment "…"
+		if p.tok.kind != tokWord || p.tok.text != "segment" {
+			return nil, p.fail(p.tok, `as in: in segment "…"`, "expected segment after in, found %s", p.tok.describe())
+		}
+		n, err := p.predicate()
+		if err == nil {
+			p.place(n, name.pos)
+		}
+		return n, err
+	}
 	if name.kind != tokWord {
 		return nil, p.fail(name, `such as: visited within 30d`, "expected a predicate, found %s", name.describe())
 	}
@@ -178,8 +190,6 @@ func (p *parser) unknown(name token) error {
 	switch name.text {
 	case "and", "or":
 		return p.fail(name, "", "expected a predicate before %q", name.text)
-	case "segment":
-		return p.fail(name, "write the segment's rule itself", "named segments are not supported yet")
 	}
 	hint := ""
 	if s := nearest(name.text, formNames(p.forms)); s != "" {

@@ -83,8 +83,33 @@ func userCount(op segments.Op) func(*parser, token) (*node, error) {
 			return nil, err
 		}
 		n, err := p.integer(t, 1_000_000_000)
+		if err == nil && p.tok.kind == tokWord && p.tok.text == "within" {
+			return nil, p.fail(p.tok, "write: "+name.text+" "+cmpSigns[cmp]+" "+t.text+" and viewed within …",
+				"%s counts everything that is known, not what was within a time", name.text)
+		}
 		return userLeaf(segments.Predicate{Op: op, Cmp: cmp, Value: n}), err
 	}
+}
+
+// cmpSigns are how comparisons are written, by segments.Cmp.
+var cmpSigns = [...]string{"=", "!=", "<", "<=", ">", ">="}
+
+func readSameProduct(p *parser, name token) (*node, error) {
+	example := name.text + " >= 3"
+	cmp, err := p.comparison(example)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.take(tokNumber, "a number", "as in "+example)
+	if err != nil {
+		return nil, err
+	}
+	n, err := p.integer(t, 1_000_000_000)
+	if err != nil {
+		return nil, err
+	}
+	within, err := p.within()
+	return userLeaf(segments.Predicate{Op: segments.OpSameProduct, Cmp: cmp, Value: n, Within: within}), err
 }
 
 func (p *parser) integer(t token, most int64) (int64, error) {

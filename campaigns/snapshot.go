@@ -29,6 +29,8 @@ type CompiledShop struct {
 	Salt     segments.Salt  // for segments.Pseudonym
 	// Catalogue is never nil; a shop without a feed has an empty one.
 	Catalogue *Catalogue
+	// Segments are the shop's named segments, nil if it has none.
+	Segments *CompiledSegments
 }
 
 // CompiledCampaign is an active campaign, checked and resolved. Prices are in
@@ -133,7 +135,8 @@ func standardSize(w, h int) bool {
 }
 
 // BidCPM is the campaign's price after the boosts that hold for the facts of
-// m's latest Match, at most MaxCPM, in the shop's currency.
+// m's latest Match and what the user's segments multiply, at most MaxCPM as
+// the segments raise it, in the shop's currency.
 func (s *Snapshot) BidCPM(campaign int32, m *Matcher) money.CPM {
 	c := s.Campaigns[campaign]
 	p := c.Bid.CPM
@@ -142,8 +145,9 @@ func (s *Snapshot) BidCPM(campaign int32, m *Matcher) money.CPM {
 			p = p.Scale(c.boosts[i].bps)
 		}
 	}
-	if c.Bid.MaxCPM > 0 {
-		p = min(p, c.Bid.MaxCPM)
+	p, most := m.withSegments(c.Shop, p, c.Bid.MaxCPM)
+	if most > 0 {
+		p = min(p, most)
 	}
 	return p
 }

@@ -179,15 +179,18 @@ type Product struct {
 // of one thing, keyed so that the newest replaces the older. Readers ignore a
 // Version that is not newer than the one they hold.
 type Record struct {
-	// Key is "shop/7", "campaign/12" or "products/7/3" (shop, bucket).
+	// Key is "shop/7", "campaign/12", "products/7/3" (shop, bucket),
+	// "segment/5" or "audience/5/3" (segment, bucket).
 	Key     string `json:"key"`
 	Version int64  `json:"version"`
-	// Deleted marks a thing that is gone; Shop, Campaign and Products are
-	// then empty.
+	// Deleted marks a thing that is gone; the documents are then empty.
 	Deleted  bool           `json:"deleted,omitempty"`
 	Shop     *Shop          `json:"shop,omitempty"`
 	Campaign *Campaign      `json:"campaign,omitempty"`
 	Products *ProductBucket `json:"products,omitempty"`
+	// Segment and Audience are of named segments; see segment.go.
+	Segment  *Segment        `json:"segment,omitempty"`
+	Audience *AudienceBucket `json:"audience,omitempty"`
 }
 
 // ProductBucket is a slice of a shop's feed: the products whose hashed ID

@@ -157,6 +157,9 @@ type Deps struct {
 	EnsureTopic func(ctx context.Context) error
 	// Writer sends to Kafka in place of one made for Config.Brokers.
 	Writer publish.Writer
+	// Segments asks a bidder about segments; nil: sizes are not known and
+	// members cannot be listed.
+	Segments SegmentSource
 	// Reports answers in place of one made for Config.ClickHouse.
 	Reports Reports
 	// Metrics takes the console's metrics; nil keeps them unread.

@@ -17,23 +17,32 @@ import (
 // goodRequests holds a request that works for its own shop, by operation;
 // {…} are filled in. A route that is not here fails the test.
 var goodRequests = map[string]struct{ query, body string }{
-	"get-shop":              {},
-	"update-shop":           {body: `{"name": "taken over"}`},
-	"list-keys":             {},
-	"create-key":            {body: `{"scopes": ["write"]}`},
-	"revoke-key":            {},
-	"list-campaigns":        {},
-	"create-campaign":       {body: campaignJSON},
-	"get-campaign":          {},
-	"update-campaign":       {body: `{"name": "taken over", "status": "active"}`},
-	"delete-campaign":       {},
-	"get-feed":              {},
-	"upload-feed":           {body: feedLines(1, 7).String()},
-	"list-products":         {},
-	"list-changes":          {},
-	"erase-person-at-shop":  {body: `{"user": {"id": "anna"}}`},
-	"list-erasures-of-shop": {},
-	"report-cost-per-order": {query: "?from=2026-11-01&to=2026-11-20"},
+	"get-shop":               {},
+	"update-shop":            {body: `{"name": "taken over"}`},
+	"list-keys":              {},
+	"create-key":             {body: `{"scopes": ["write"]}`},
+	"revoke-key":             {},
+	"list-campaigns":         {},
+	"create-campaign":        {body: campaignJSON},
+	"get-campaign":           {},
+	"update-campaign":        {body: `{"name": "taken over", "status": "active"}`},
+	"delete-campaign":        {},
+	"list-segments":          {},
+	"create-segment":         {body: `{"template": "all_visitors"}`},
+	"get-segment":            {},
+	"update-segment":         {body: `{"description": "taken over"}`},
+	"delete-segment":         {},
+	"check-segment":          {body: `{"expression": "visited"}`},
+	"list-segment-templates": {},
+	"import-members":         {body: "uid\n0123456789abcdef0123456789abcdef\n"},
+	"export-members":         {},
+	"get-feed":               {},
+	"upload-feed":            {body: feedLines(1, 7).String()},
+	"list-products":          {},
+	"list-changes":           {},
+	"report-cost-per-order":  {query: "?from=2026-11-01&to=2026-11-20"},
+	"erase-person-at-shop":   {body: `{"user": {"id": "anna"}}`},
+	"list-erasures-of-shop":  {},
 }
 
 // withoutShop are the routes whose path names no shop, and what another
@@ -74,9 +83,11 @@ func state(t *testing.T, b *bench, shop uint32) string {
 	require.NoError(t, err)
 	feed, err := v.Feed(ctx, shop)
 	require.NoError(t, err)
+	segs, err := v.Segments(ctx, shop, 0, 1000)
+	require.NoError(t, err)
 	changes, err := v.Changes(ctx, shop, 0, 1000)
 	require.NoError(t, err)
-	out, err := json.Marshal([]any{s, keys, found, feed, changes})
+	out, err := json.Marshal([]any{s, keys, found, feed, segs, changes})
 	require.NoError(t, err)
 	return string(out)
 }
@@ -84,7 +95,7 @@ func state(t *testing.T, b *bench, shop uint32) string {
 func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	reports := &fakeReports{}
 	bidder := erasingBidder(t)
-	b := start(t, func(c *Config, d *Deps) { c.Bidder, d.Reports = bidder.addr, reports })
+	b := start(t, func(c *Config, d *Deps) { c.Bidder, d.Reports, d.Segments = bidder.addr, reports, &fakeNode{} })
 	mine, myKey := b.shop()
 	theirs, theirKey := b.shop()
 	for path, key := range map[string]string{mine: myKey, theirs: theirKey} {
@@ -92,8 +103,11 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	}
 	myCampaign := b.campaign(mine, myKey)
 	theirCampaign := b.campaign(theirs, theirKey)
+	segments := map[string]string{mine: b.segment(mine, myKey), theirs: b.segment(theirs, theirKey)}
+	// A campaign stands for its shop's segment, too.
+	segmentOf := map[string]string{myCampaign: segments[mine], theirCampaign: segments[theirs]}
 	fill := func(path, shop, campaign, key string) string {
-		return strings.NewReplacer("{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
+		return strings.NewReplacer("{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
 			"{key}", keyID(key)).Replace(path)
 	}
 	before := state(t, b, 2)
@@ -117,7 +131,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 			require.Equal(t, 404, a.code, a.body)
 			nosuch := b.call(myKey, method, fill(path, "/99", theirCampaign, theirKey)+good.query, good.body)
 			require.Equal(t, a.body, nosuch.body, "what exists elsewhere is not told from what does not")
-			if path != strings.ReplaceAll(strings.ReplaceAll(path, "{campaign}", ""), "{key}", "") {
+			if path != strings.NewReplacer("{campaign}", "", "{key}", "", "{segment}", "").Replace(path) {
 				a = b.call(myKey, method, fill(path, mine, theirCampaign, theirKey), good.body)
 				require.Equal(t, 404, a.code, "another's part under one's own shop: %s", a.body)
 			}
@@ -138,14 +152,17 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]
 			if !ok || last[op.OperationID] != ending {
 				return
 			}
-			key := b.key(mine, "write")
+			key := myKey
+			if op.OperationID == "revoke-key" {
+				key = b.key(mine, "write")
+			}
 			a := b.call(key, method, fill(path, mine, myCampaign, key)+good.query, good.body)
 			require.Less(t, a.code, 300, "%s: %s", op.OperationID, a.body)
 		})
@@ -157,9 +174,10 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 	path, write := b.shop()
 	require.Equal(t, 200, b.stream(write, "PUT", path+"/feed", feedLines(1, 0)).code)
 	b.campaign(path, write)
+	b.segment(path, write)
 	read, events := b.key(path, "read"), b.key(path, "events")
 	eachOperation(b.s.OpenAPI(), func(method, route string, op *huma.Operation) {
-		full := strings.NewReplacer("{shop}", "1", "{campaign}", "1", "{key}", "x").Replace(route)
+		full := strings.NewReplacer("{shop}", "1", "{campaign}", "1", "{segment}", "1", "{key}", "x").Replace(route)
 		need := op.Metadata[accessKey].(access)
 		a := b.call(events, method, full, goodRequests[op.OperationID].body)
 		if need == accessAdmin {
@@ -173,7 +191,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 		} else {
 			require.NotContains(t, []int{401, 403, 404}, a.code, op.OperationID)
 		}
-		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "explain" {
+		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "explain" && op.OperationID != "check-segment" {
 			require.Equal(t, accessWrite, need, "what changes something needs write")
 		}
 	})

@@ -66,6 +66,10 @@ func (s *Server) answerFor(ctx context.Context, op string, err error) error {
 		return err
 	case errors.Is(err, store.ErrNotFound):
 		return errNotFound()
+	case errors.Is(err, store.ErrTaken):
+		var p problems
+		p.add("body.name", "another segment of the shop has this name")
+		return p.err()
 	case errors.Is(err, store.ErrLimit):
 		return failure(http.StatusConflict, err.Error())
 	case errors.Is(err, store.ErrConflict):

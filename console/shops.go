@@ -210,7 +210,10 @@ func currencyFree(ctx context.Context, tx *store.Tx, shop uint32, p *problems) e
 	if n > 0 {
 		p.add("body.currency", "cannot change any more: budgets and bids of %d campaigns are in it", n)
 	}
-	return nil
+	if n, err = tx.SegmentCount(ctx, shop); n > 0 {
+		p.add("body.currency", "cannot change any more: amounts in %d segments may be in it", n)
+	}
+	return err
 }
 
 // decodePatched applies a merge patch to what the API shows and reads the

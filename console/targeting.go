@@ -73,7 +73,11 @@ func (s *Server) checkTargeting(ctx context.Context, in *struct{ jsonBody }) (*t
 		return nil, err
 	}
 	out := &targetingOutput{TargetingAnswer{OK: true}}
-	if err := campaigns.CheckTargeting(req.Expression, &shop.Shop); err != nil {
+	keys, err := s.store.View().SegmentKeys(ctx, req.Shop)
+	if err != nil {
+		return nil, err
+	}
+	if err := campaigns.CheckTargetingNamed(req.Expression, &shop.Shop, named(keys)); err != nil {
 		out.Body = TargetingAnswer{Error: targetingError(err)}
 	}
 	return out, nil

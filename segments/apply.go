@@ -40,6 +40,9 @@ func (s *Store) apply(e *events.ShopEvent, partition int, offset int64) bool {
 			sh.remove(i)
 			sh.optedOut++
 		}
+		if sh.watcher != nil {
+			sh.watcher.Gone(e.UID, e.ShopID, true)
+		}
 		return i != 0
 	}
 	if _, out := sh.optOuts[k]; out {

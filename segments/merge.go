@@ -45,6 +45,15 @@ func (s *Store) join(u UserKey, sp *ShopProfile) bool {
 	return true
 }
 
+// OtherKeys are the keys that identify events have joined with the profile's
+// own, directly; zero for none.
+func (p *Profile) OtherKeys() (keys [linkKinds]UserKey) {
+	for i := range p.links {
+		keys[i] = p.links[i].key
+	}
+	return keys
+}
+
 // peek copies the profile of one key, and tells whether it is there, and
 // whether the key opted out.
 func (s *Store) peek(u UserKey, shop uint32, p *Profile) (found, out bool) {

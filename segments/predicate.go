@@ -31,6 +31,8 @@ const (
 	OpOrders                     // count
 	OpViews                      // count
 	OpVisits                     // count
+	OpSincePurchase              // whole days since the latest purchase; never bought: never holds
+	OpSameProduct                // views of the one of the latest products that was viewed most, its latest view within
 )
 
 // AbandonedAfterS is how long a cart must rest before it counts as abandoned,
@@ -148,8 +150,24 @@ func (q *Predicate) shopping(s *Shopping, p *Profile, now int64) bool {
 		return q.compare(int64(p.Views))
 	case OpVisits:
 		return q.compare(int64(p.Visits))
+	case OpSincePurchase:
+		return s.LastPurchase != 0 && q.compare(wholeDays(s.LastPurchase, now))
+	case OpSameProduct:
+		return q.compare(q.mostViews(p, now))
 	}
 	return false
+}
+
+// mostViews is how often the one of the latest products was viewed that was
+// viewed most, of those whose latest view is recent.
+func (q *Predicate) mostViews(p *Profile, now int64) int64 {
+	var most uint16
+	for i := range p.Products {
+		if p.Products[i] != 0 && q.recent(p.ProductAt[i], now) {
+			most = max(most, p.ProductCount[i])
+		}
+	}
+	return int64(most)
 }
 
 func (q *Predicate) recent(at uint32, now int64) bool {

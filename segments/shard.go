@@ -65,6 +65,8 @@ type shard struct {
 	maxOptOuts int
 	taken      map[int]int64 // by a snapshot: first offset that is not in it
 
+	watcher Watcher
+
 	scratch Profile
 	buf     [maxPacked]byte
 
@@ -157,10 +159,13 @@ func (sh *shard) decode(r *record, p *Profile) { _ = p.unpack(sh.arena.get(r.pla
 // keep makes p what is known of the user at a shop; i is the record, 0 if
 // there is none yet.
 func (sh *shard) keep(i uint32, u UserKey, shop uint32, p *Profile) {
-	sh.keepPacked(i, u, shop, p.pack(sh.buf[:0]), p.Last, p.class())
+	i = sh.keepPacked(i, u, shop, p.pack(sh.buf[:0]), p.Last, p.class())
+	if sh.watcher != nil {
+		sh.watcher.Changed(u, shop, p)
+	}
 }
 
-func (sh *shard) keepPacked(i uint32, u UserKey, shop uint32, data []byte, last uint32, class uint8) {
+func (sh *shard) keepPacked(i uint32, u UserKey, shop uint32, data []byte, last uint32, class uint8) uint32 {
 	l := sh.shops[shop]
 	if l == nil {
 		l = &shopList{}
@@ -190,6 +195,7 @@ func (sh *shard) keepPacked(i uint32, u UserKey, shop uint32, data []byte, last 
 	r.last, r.class = last, class
 	sh.pushNewest(l, i, r)
 	sh.tidy()
+	return i
 }
 
 func (sh *shard) tidy() {
@@ -291,9 +297,13 @@ func (sh *shard) remove(i uint32) {
 	l.count--
 	l.charged -= c
 	sh.arena.drop(r.place)
+	key, shop := r.key, r.shop
 	sh.records.give(i)
 	sh.count--
 	sh.charged -= c
+	if sh.watcher != nil {
+		sh.watcher.Gone(key, shop, false)
+	}
 }
 
 // chain puts a profile among the user's others, by shop.

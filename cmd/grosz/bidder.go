@@ -98,7 +98,7 @@ func runBidder(ctx context.Context, e env, args []string) error {
 		if fx != nil {
 			fx.WriteMetrics(w)
 		}
-	}, e.log)
+	}, e.log, serveSegments(b, e.log))
 	if err != nil {
 		return errors.Join(err, l.Close(), deps.Spool.Close())
 	}
@@ -138,6 +138,7 @@ func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
 	}
 	cfg.Profiles.MaxProfiles, cfg.Profiles.MaxBytes, cfg.ShopEventsPerSecond = c.Profiles, c.ProfileB, c.ShopRate
+	cfg.Segments.MaxEntries = 2 * c.Profiles // those without a profile are on imported lists
 	return bidder.New(cfg, deps)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/grosz/grosz/console"
 	"github.com/grosz/grosz/console/feedjob"
+	"github.com/grosz/grosz/console/nodes"
 	"github.com/grosz/grosz/console/report"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/clock"
@@ -23,6 +24,7 @@ type consoleConfig struct {
 	Metrics string   `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8094"`
 	Bidder  string   `config:"bidder" help:"listener of the bidder that explains bids, host:port; empty for none" default:"127.0.0.1:8080"`
 	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
+	Nodes   []string `config:"bidder-metrics" help:"metrics addresses of bidders, comma separated: the first that answers tells the sizes of segments" default:"127.0.0.1:8091"`
 }
 
 func (c *consoleConfig) Validate() error {
@@ -49,7 +51,7 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	set := vm.NewSet()
 	s, err := console.New(c.console(password), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
-		ReadFeed: feedjob.Read,
+		ReadFeed: feedjob.Read, Segments: &nodes.Client{Addrs: c.Nodes},
 		EnsureTopic: func(ctx context.Context) error {
 			// The others' partitions are the bidder's and the loader's to say.
 			return kafka.EnsureTopics(ctx, c.Kafka, kafka.CampaignTopics(), e.log)

@@ -13,8 +13,8 @@ import (
 )
 
 // serveMetrics serves /metrics and /debug/pprof on a loopback address of
-// their own; what it returns ends it.
-func serveMetrics(addr string, write func(io.Writer), log *slog.Logger) (stop func(), err error) {
+// their own, and what more adds; what it returns ends it.
+func serveMetrics(addr string, write func(io.Writer), log *slog.Logger, more ...func(*http.ServeMux)) (stop func(), err error) {
 	l, err := listen("metrics", addr)
 	if err != nil {
 		return nil, err
@@ -29,6 +29,9 @@ func serveMetrics(addr string, write func(io.Writer), log *slog.Logger) (stop fu
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	for _, add := range more {
+		add(mux)
+	}
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {

@@ -41,7 +41,9 @@ func (s *Store) EnqueueAll(ctx context.Context) error {
 		err := t.exec(ctx, `INSERT OR REPLACE INTO outbox (key, version)
 			SELECT 'shop/' || id, version FROM shops
 			UNION ALL SELECT 'campaign/' || id, version FROM campaigns
-			UNION ALL SELECT 'products/' || shop || '/' || bucket, version FROM feed_buckets`)
+			UNION ALL SELECT 'products/' || shop || '/' || bucket, version FROM feed_buckets
+			UNION ALL SELECT 'segment/' || id, version FROM segments
+			UNION ALL SELECT 'audience/' || segment || '/' || bucket, version FROM audience_buckets`)
 		if err != nil {
 			return fmt.Errorf("put everything into the outbox: %w", err)
 		}
@@ -110,6 +112,10 @@ func (s *Store) Record(ctx context.Context, key string) (campaigns.Record, error
 		return r.campaignRecord(ctx, key, rest)
 	case "products":
 		return r.bucketRecord(ctx, key, rest)
+	case "segment":
+		return r.segmentRecord(ctx, key, rest)
+	case "audience":
+		return r.audienceRecord(ctx, key, rest)
 	}
 	return campaigns.Record{}, fmt.Errorf("outbox key %q is of no known kind", key)
 }

@@ -164,14 +164,22 @@ func (t *Tx) touchShop(ctx context.Context, id uint32) (int64, error) {
 	return version, t.enqueue(ctx, shopKey(id), version)
 }
 
+// Salt is a shop's salt, which no answer of the API shows.
+func (r Reader) Salt(ctx context.Context, id uint32) (salt string, err error) {
+	if err := r.q.QueryRowContext(ctx, "SELECT salt FROM shops WHERE id = ?", id).Scan(&salt); err != nil {
+		return "", fmt.Errorf("read the salt of shop %d: %w", id, err)
+	}
+	return salt, nil
+}
+
 // publishedShop is what the bidders get: with the salt and the valid keys.
 func (r Reader) publishedShop(ctx context.Context, id uint32) (*campaigns.Shop, error) {
 	s, err := r.Shop(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.q.QueryRowContext(ctx, "SELECT salt FROM shops WHERE id = ?", id).Scan(&s.Salt); err != nil {
-		return nil, fmt.Errorf("read the salt of shop %d: %w", id, err)
+	if s.Salt, err = r.Salt(ctx, id); err != nil {
+		return nil, err
 	}
 	keys, err := r.Keys(ctx, id)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
+	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/internal/clock"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	// MaxCampaigns bounds the campaigns of one shop that are not deleted;
 	// default 1,000.
 	MaxCampaigns int
+	// MaxSegments bounds the segments of one shop that are not deleted;
+	// default campaigns.MaxSegments.
+	MaxSegments int
 	// MaxKeys bounds the valid keys of one shop; default 20.
 	MaxKeys int
 	// MaxChanges bounds the audit log of one shop, the oldest going first;
@@ -59,6 +63,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.MaxShops, 100_000)
 	set(&c.MaxCampaigns, 1_000)
+	set(&c.MaxSegments, campaigns.MaxSegments)
 	set(&c.MaxKeys, 20)
 	set(&c.MaxChanges, 20_000)
 	set(&c.MaxIdempotency, 20_000)

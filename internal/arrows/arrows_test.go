@@ -33,12 +33,13 @@ type pkg struct {
 func may() map[string][]string {
 	return map[string][]string{
 		"bidder": {
-			"bidder/...", "campaigns", "segments", "creatives", "pacing", "pacing/ledger", "events", "events/kafka", "events/price", "events/spool", "internal/...",
+			"bidder/...", "campaigns", "segments", "segments/rules", "creatives", "pacing", "pacing/ledger", "events", "events/kafka", "events/price", "events/spool", "internal/...",
 		},
 		"bidder/openrtb":     {"internal/..."},
 		"bidder/value":       {"internal/..."},
 		"bidder/value/learn": {"bidder/value", "events", "internal/..."},
-		"campaigns":          {"segments", "events", "internal/..."},
+		"campaigns":          {"segments", "segments/rules", "events", "internal/..."},
+		"segments/rules":     {"segments", "internal/..."},
 		"segments":           {"events", "internal/..."},
 		"creatives":          {"campaigns", "segments", "internal/..."},
 		"creatives/demo":     {"campaigns", "internal/..."},
@@ -56,11 +57,12 @@ func may() map[string][]string {
 		"reporting/forget":    {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
-		"console":         {"campaigns", "console/...", "internal/..."},
+		"console":         {"campaigns", "console/...", "events", "segments", "segments/rules", "internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
+		"console/nodes":   {"console", "internal/..."},
 		"console/publish": {"campaigns", "console/store", "events", "internal/..."},
 		"console/report":  {"internal/..."},
-		"console/store":   {"campaigns", "internal/..."},
+		"console/store":   {"campaigns", "segments/rules", "internal/..."},
 
 		"exchanges":     {},
 		"bench/certify": {"bench/check", "internal/..."},
