@@ -16,6 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/grosz/grosz/bidder/geo"
 	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/campaigns"
@@ -26,6 +27,7 @@ import (
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/wanted"
 )
 
 // Config of a bidder node.
@@ -102,6 +104,11 @@ type Deps struct {
 	Matches MatchTable
 	// Suppress is who asked to be forgotten; nil only in tests.
 	Suppress SuppressionList
+	// Geo finds the place of an address where a request does not say it; nil:
+	// nothing is added.
+	Geo *geo.DB
+	// Partners may tell what people look for, by name; see ParsePartners.
+	Partners map[string]*Partner
 	// Traffic knows crawlers and data centres; nil means the built-in crawlers.
 	Traffic *traffic.Watch
 	Log     *slog.Logger
@@ -133,6 +140,9 @@ type Bidder struct {
 	consents   *privacy.Cache
 	people     *people
 	traffic    *traffic.Watch
+	geo        *geo.DB
+	partners   map[string]*Partner
+	wanted     *wanted.Store
 	checks     *selfChecks
 	gate       *gate
 	now        func() time.Time // monotonic: deadlines
@@ -167,7 +177,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100},
-		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
+		geo: d.Geo, partners: d.Partners, wanted: wanted.New(0), checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 	}
 	store, err := segments.NewStore(cfg.Profiles)
 	if err != nil {

@@ -43,6 +43,9 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	}
 	g.Go(after(b.followShopEvents))
 	g.Go(after(b.followEvents))
+	if len(b.partners) > 0 {
+		g.Go(after(b.followIntent))
+	}
 	g.Go(func() error { b.housekeeping(ctx); return nil })
 	return g.Wait()
 }
@@ -224,6 +227,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 			b.saveHolds()
 		}
 		b.samples.Expire(now)
+		b.wanted.Sweep(n, now)
 		b.profilesMu.Lock()
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()

@@ -17,6 +17,7 @@ type Docs struct {
 	shops     map[uint32]*Shop
 	campaigns map[uint32]*Campaign
 	feeds     map[uint32]map[string]*ProductBucket // by shop, then record key
+	lists     map[uint32]map[string]*ListPart      // by shop, then record key
 	versions  map[string]int64                     // of every key, also deleted ones
 	changes   int64
 }
@@ -26,6 +27,7 @@ func NewDocs() *Docs {
 	return &Docs{
 		shops: map[uint32]*Shop{}, campaigns: map[uint32]*Campaign{},
 		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{},
+		lists: map[uint32]map[string]*ListPart{},
 	}
 }
 
@@ -44,6 +46,8 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 		err = d.shop(ids, r)
 	case kind == "campaign":
 		err = d.campaign(ids, r)
+	case kind == "list":
+		err = d.list(ids, r)
 	default:
 		err = d.products(ids, r)
 	}
@@ -58,9 +62,9 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 // splitKey takes "shop/7", "campaign/12" and "products/7/3" apart.
 func splitKey(key string) (kind string, ids []uint32, err error) {
 	parts := strings.Split(key, "/")
-	want := map[string]int{"shop": 2, "campaign": 2, "products": 3}[parts[0]]
+	want := map[string]int{"shop": 2, "campaign": 2, "products": 3, "list": 4}[parts[0]]
 	if len(parts) != want {
-		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID or products/SHOP/BUCKET", ErrRecord, key)
+		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET or list/SHOP/ID/PART", ErrRecord, key)
 	}
 	for _, p := range parts[1:] {
 		n, err := strconv.ParseUint(p, 10, 32)
@@ -130,6 +134,11 @@ func (d *Docs) Input() Input {
 	for _, feed := range d.feeds {
 		for _, b := range feed {
 			in.Buckets = append(in.Buckets, b)
+		}
+	}
+	for _, lists := range d.lists {
+		for _, l := range lists {
+			in.Lists = append(in.Lists, l)
 		}
 	}
 	return in

@@ -1,9 +1,11 @@
 package campaigns
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/intent"
 )
 
 // Bounds of what Facts take from a request; more is left out.
@@ -43,6 +45,10 @@ type Facts struct {
 	// its page and user; see AddText.
 	Words []uint64
 
+	// Intent is what the person looks for, as texts of the request; see
+	// Snapshot.Intent for what a shop has of it.
+	Intent intent.Query
+
 	// Profiles is who the user is to each shop, sorted by shop, as
 	// segments.Store.Lookup returns it.
 	Profiles []segments.ShopProfile
@@ -53,7 +59,10 @@ func (f *Facts) Reset() {
 	clear(f.Categories[:cap(f.Categories)])
 	clear(f.Deals[:cap(f.Deals)])
 	clear(f.Keywords[:cap(f.Keywords)])
+	f.Intent.Reset()
+	q := f.Intent
 	*f = Facts{
+		Intent:     q,
 		Categories: f.Categories[:0], Deals: f.Deals[:0], Keywords: f.Keywords[:0],
 		Words: f.Words[:0], Profiles: f.Profiles[:0],
 	}
@@ -103,7 +112,7 @@ func (f *Facts) AddKeyword(k string) {
 
 // AddCategory adds a content category.
 func (f *Facts) AddCategory(c string) {
-	if c != "" && len(f.Categories) < MaxFactList {
+	if c != "" && len(f.Categories) < MaxFactList && !slices.Contains(f.Categories, c) {
 		f.Categories = append(f.Categories, c)
 	}
 }

@@ -27,6 +27,7 @@ type Matcher struct {
 	sig    uint64
 	zones  []zoneTime
 	rows   [][]uint64
+	looked []uint32 // shops, of walkIntents
 	buf    []byte
 	search []byte // the folded search, when asked for
 	url    []byte // the URL in lower case, when asked for
@@ -61,6 +62,9 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 				m.walkValues(p, predKind(kind))
 			}
 		}
+	}
+	if x.looking != nil {
+		m.walkIntents(x)
 	}
 	m.walkBits(&x.open)
 	return m.out

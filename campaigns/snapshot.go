@@ -29,6 +29,8 @@ type CompiledShop struct {
 	Salt     segments.Salt  // for segments.Pseudonym
 	// Catalogue is never nil; a shop without a feed has an empty one.
 	Catalogue *Catalogue
+
+	lists map[string]hashSet // uploaded lists, by name
 }
 
 // CompiledCampaign is an active campaign, checked and resolved. Prices are in

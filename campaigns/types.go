@@ -177,7 +177,8 @@ type Product struct {
 // of one thing, keyed so that the newest replaces the older. Readers ignore a
 // Version that is not newer than the one they hold.
 type Record struct {
-	// Key is "shop/7", "campaign/12" or "products/7/3" (shop, bucket).
+	// Key is "shop/7", "campaign/12", "products/7/3" (shop, bucket) or
+	// "list/7/2/0" (shop, list, part).
 	Key     string `json:"key"`
 	Version int64  `json:"version"`
 	// Deleted marks a thing that is gone; Shop, Campaign and Products are
@@ -186,6 +187,7 @@ type Record struct {
 	Shop     *Shop          `json:"shop,omitempty"`
 	Campaign *Campaign      `json:"campaign,omitempty"`
 	Products *ProductBucket `json:"products,omitempty"`
+	List     *ListPart      `json:"list,omitempty"`
 }
 
 // ProductBucket is a slice of a shop's feed: the products whose hashed ID

@@ -44,6 +44,7 @@ func (s *Server) routes() http.Handler {
 	s.keyRoutes()
 	s.campaignRoutes()
 	s.feedRoutes()
+	s.listRoutes()
 	s.targetingRoutes()
 	s.reportRoutes()
 	s.changeRoutes()

@@ -111,6 +111,9 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		doc := v.Campaign
 		doc.ID, doc.ShopID, doc.Version = 0, in.Shop, 0
 		checkCampaign(&doc, nil, &shop.Shop, &p)
+		if err := checkLists(ctx, tx, &doc, &p); err != nil {
+			return err
+		}
 		if err := p.err(); err != nil {
 			return err
 		}
@@ -170,6 +173,9 @@ func (s *Server) updateCampaign(ctx context.Context, in *updateCampaignInput) (*
 			return err
 		}
 		checkCampaign(&doc, &old.Campaign, &shop.Shop, &p)
+		if err := checkLists(ctx, tx, &doc, &p); err != nil {
+			return err
+		}
 		if err := p.err(); err != nil {
 			return err
 		}

@@ -41,7 +41,8 @@ func (s *Store) EnqueueAll(ctx context.Context) error {
 		err := t.exec(ctx, `INSERT OR REPLACE INTO outbox (key, version)
 			SELECT 'shop/' || id, version FROM shops
 			UNION ALL SELECT 'campaign/' || id, version FROM campaigns
-			UNION ALL SELECT 'products/' || shop || '/' || bucket, version FROM feed_buckets`)
+			UNION ALL SELECT 'products/' || shop || '/' || bucket, version FROM feed_buckets
+			UNION ALL SELECT 'list/' || shop || '/' || list || '/' || part, version FROM list_parts`)
 		if err != nil {
 			return fmt.Errorf("put everything into the outbox: %w", err)
 		}
@@ -110,6 +111,8 @@ func (s *Store) Record(ctx context.Context, key string) (campaigns.Record, error
 		return r.campaignRecord(ctx, key, rest)
 	case "products":
 		return r.bucketRecord(ctx, key, rest)
+	case "list":
+		return r.listRecord(ctx, key, rest)
 	}
 	return campaigns.Record{}, fmt.Errorf("outbox key %q is of no known kind", key)
 }
