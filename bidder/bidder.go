@@ -16,6 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/grosz/grosz/bidder/geo"
 	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/campaigns"
@@ -27,6 +28,7 @@ import (
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/rules"
+	"github.com/grosz/grosz/segments/wanted"
 )
 
 // Config of a bidder node.
@@ -120,6 +122,11 @@ type Deps struct {
 	// Visitors names the segments of a visitor for the pixel's answer; nil
 	// means the ready-made ones.
 	Visitors VisitorSegments
+	// Geo finds the place of an address where a request does not say it; nil:
+	// nothing is added.
+	Geo *geo.DB
+	// Partners may tell what people look for, by name; see ParsePartners.
+	Partners map[string]*Partner
 	// Traffic knows crawlers and data centres; nil means the built-in crawlers.
 	Traffic *traffic.Watch
 	Log     *slog.Logger
@@ -159,6 +166,9 @@ type Bidder struct {
 	traffic    *traffic.Watch
 	judge      *judge
 	played     videoCounts
+	geo        *geo.DB
+	partners   map[string]*Partner
+	wanted     *wanted.Store
 	checks     *selfChecks
 	gate       *gate
 	now        func() time.Time // monotonic: deadlines
@@ -195,6 +205,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100},
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
+		geo: d.Geo, partners: d.Partners, wanted: wanted.New(0),
 	}
 	b.fromShops, b.fromPages = newShopLimiter(cfg.ShopEventsPerSecond), newShopLimiter(cfg.ShopEventsPerSecond)
 	if b.visitors = d.Visitors; b.visitors == nil {

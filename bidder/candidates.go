@@ -5,6 +5,7 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments/intent"
 )
 
 // describeRequest fills the facts that all imps of the request share.
@@ -14,17 +15,19 @@ func (b *Bidder) describeRequest(c *bidContext) {
 	switch {
 	case v.App.Present && !v.Site.Present:
 		f.Inventory, f.Domain, f.Bundle = "app", v.App.Domain, v.App.Bundle
-		describePage(f, v.App.Cat, v.App.SectionCat, v.App.PageCat, v.App.Keywords, v.App.KwArray, &v.App.Content)
+		describePage(f, v.App.CatTax, [...][]string{v.App.Cat, v.App.SectionCat, v.App.PageCat}, v.App.Keywords, v.App.KwArray, &v.App.Content)
 	case v.Site.Present:
 		f.Inventory, f.Domain, f.URL, f.Search = "site", v.Site.Domain, v.Site.Page, v.Site.Search
-		describePage(f, v.Site.Cat, v.Site.SectionCat, v.Site.PageCat, v.Site.Keywords, v.Site.KwArray, &v.Site.Content)
+		describePage(f, v.Site.CatTax, [...][]string{v.Site.Cat, v.Site.SectionCat, v.Site.PageCat}, v.Site.Keywords, v.Site.KwArray, &v.Site.Content)
 		f.AddText(v.Site.Search)
+		f.Intent.Add(v.Site.Search, intent.FromSearch)
+		f.Intent.AddURL(v.Site.Page)
 	}
 	geo := &v.Device.Geo
 	if !geo.Present {
 		geo = &v.User.Geo
 	}
-	f.Country, f.Region, f.City = geo.Country, geo.Region, geo.City
+	f.Country, f.Region, f.City = b.placeOf(v, geo)
 	f.Device, f.OS = campaigns.DeviceClass(v.Device.DeviceType), v.Device.OS
 	if f.OS == "" {
 		f.OS = v.Device.SUA.Platform.Brand
@@ -36,25 +39,29 @@ func (b *Bidder) describeRequest(c *bidContext) {
 		return // nothing of the person: neither profile nor what others say of them
 	}
 	f.AddKeywords(v.User.Keywords)
+	f.Intent.Add(v.User.Keywords, intent.FromKeyword)
 	for _, k := range v.User.KwArray {
 		f.AddKeyword(k)
+		f.Intent.Add(k, intent.FromKeyword)
 	}
 	for i := range v.User.Data {
-		for j := range v.User.Data[i].Segments {
-			f.AddText(v.User.Data[i].Segments[j].Name)
-		}
+		describeData(f, &v.User.Data[i])
 	}
 	if !c.user.IsZero() {
+		b.describeWanted(c)
 		f.Profiles = b.profiles.Load().Lookup(c.user, f.Profiles)
 		b.segments.describe(f, c.user)
 	}
 }
 
-func describePage(f *campaigns.Facts, cat, section, page []string, keywords string, kw []string, content *openrtb.Content) {
-	for _, list := range [...][]string{cat, section, page, content.Cat} {
+func describePage(f *campaigns.Facts, tax int32, cats [3][]string, keywords string, kw []string, content *openrtb.Content) {
+	for _, list := range cats {
 		for _, s := range list {
-			f.AddCategory(s)
+			describeCategory(f, tax, s)
 		}
+	}
+	for _, s := range content.Cat {
+		describeCategory(f, content.CatTax, s)
 	}
 	f.AddKeywords(keywords)
 	for _, k := range kw {
@@ -65,6 +72,18 @@ func describePage(f *campaigns.Facts, cat, section, page []string, keywords stri
 		f.AddKeyword(k)
 	}
 	f.AddText(content.Title)
+	f.Intent.Add(keywords, intent.FromKeyword)
+	for _, k := range kw {
+		f.Intent.Add(k, intent.FromKeyword)
+	}
+	f.Intent.Add(content.Keywords, intent.FromKeyword)
+	for _, k := range content.KwArray {
+		f.Intent.Add(k, intent.FromKeyword)
+	}
+	f.Intent.Add(content.Title, intent.FromContent)
+	for i := range content.Data {
+		describeData(f, &content.Data[i])
+	}
 }
 
 // describeImp fills the facts of one imp and media type.

@@ -11,6 +11,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/wanted"
 )
 
 // bidContext is everything one request needs, reused from request to request.
@@ -34,6 +35,7 @@ type bidContext struct {
 	user     segments.UserKey // zero: nobody we may know
 	basis    privacy.Basis    // what may be done with the person
 
+	wanted     []wanted.Signal // of partners
 	candidates []candidate
 	bids       []bid
 	ads        ad // scratch for rendering
@@ -131,6 +133,8 @@ func (c *bidContext) reset() {
 	c.user, c.basis = segments.UserKey{}, privacy.Basis{}
 	c.rates = rateCache{}
 	c.oneDeal[0] = ""
+	clear(c.wanted)
+	c.wanted = c.wanted[:0]
 	clear(c.bids)
 	c.candidates, c.bids = c.candidates[:0], c.bids[:0]
 	if cap(c.out) > 1<<20 {

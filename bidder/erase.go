@@ -70,6 +70,7 @@ func (p *people) apply(e *events.Erasure) error {
 	receipt.Profiles = int64(p.b.profiles.Load().Erase(e.UID, until))
 	p.b.segments.forget(e.UID)
 	p.b.profilesMu.Unlock()
+	p.b.wanted.Erase(e.UID, until)
 	receipt.Frequency = int64(p.b.frequency.Erase(p.pseudonyms([]segments.UserKey{e.UID})))
 	if p.cfg.Matches != nil {
 		n, ferr := p.cfg.Matches.Forget(e.UID, until)
@@ -180,6 +181,12 @@ func (p *people) settled() error {
 		p.b.segments.forget(u)
 	}
 	p.b.profilesMu.Unlock()
+	p.b.wanted.EraseWhere(func(u segments.UserKey) int64 {
+		if ms, ok := until[u]; ok {
+			return ms
+		}
+		return -1
+	})
 	pairs := p.eraseFrequency(p.b.clock.NowMS()-frequencyKeptMS, false)
 	matches := 0
 	var err error

@@ -305,6 +305,7 @@ func (e *explaining) campaign(t *terms, k int32, opened bool) ExplainedCampaign 
 	for _, clause := range e.snapshot.Explain(&c.facts, c.matcher, k) {
 		out.Failing = append(out.Failing, Miss{Rule: "targeting", Detail: clause.Text, Pos: clause.Pos})
 	}
+	out.Intent = e.intent(camp)
 	out.Value = e.value(k)
 	to, back, ok := c.rates.of(c.state.Rates, camp.Shop.Currency, c.currency)
 	if ok {

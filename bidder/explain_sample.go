@@ -13,6 +13,7 @@ import (
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/wanted"
 )
 
 // SampleConfig of a Sampler.
@@ -52,6 +53,7 @@ type Sample struct {
 	Profiles []segments.ShopProfile
 	Counts   []SampledCount
 
+	wanted   []wanted.Signal // what partners told of the person
 	exchange *Exchange
 	rates    *money.Rates
 	user     segments.UserKey
@@ -130,6 +132,7 @@ func (s *Sampler) take(c *bidContext, body []byte, seed [32]byte, r NoBidReason)
 	p := &Sample{
 		Exchange: c.exchange.Name, Request: bytes.Clone(body), TimeMS: c.nowMS, Version: c.state.Snapshot.Version, Seed: seed, Reason: r,
 		Profiles: slices.Clone(c.facts.Profiles), exchange: c.exchange, rates: c.state.Rates, user: c.user,
+		wanted: slices.Clone(c.wanted),
 	}
 	if r == ReasonNone {
 		p.Answer = bytes.Clone(c.out)
@@ -298,6 +301,8 @@ func (b *Bidder) Replay(p *Sample) (Replayed, error) {
 		snapshot: snap, exchange: p.exchange, rates: p.rates, nowMS: p.TimeMS, seed: p.Seed,
 		profiles: store, frequency: pacing.NewFrequency(0),
 	})
+	s.b.wanted = wanted.New(1)
+	s.b.wanted.Put(p.user, p.wanted)
 	for _, n := range p.Counts {
 		camp, _ := snap.Campaign(n.Campaign)
 		if camp == nil {

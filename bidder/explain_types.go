@@ -114,6 +114,9 @@ type ExplainedCampaign struct {
 	// Unexamined tells that rules behind the last one could not be asked.
 	Unexamined bool `json:"unexamined,omitempty"`
 
+	// Intent is what the shop has of what the person looks for, if anything.
+	Intent *ExplainedIntent `json:"intent,omitempty"`
+
 	Value     ExplainedValue   `json:"value"`
 	Price     money.CPM        `json:"price"` // CPM in the bid's currency
 	Floor     money.CPM        `json:"floor"` // CPM in the bid's currency

@@ -43,6 +43,9 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	}
 	g.Go(after(b.followShopEvents))
 	g.Go(after(b.followEvents))
+	if len(b.partners) > 0 {
+		g.Go(after(b.followIntent))
+	}
 	g.Go(func() error { b.housekeeping(ctx); return nil })
 	if b.leases == nil {
 		b.ready[3].Store(true)
@@ -245,6 +248,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 			b.book.Learn(time.Second.Milliseconds())
 		}
 		b.samples.Expire(now)
+		b.wanted.Sweep(n, now)
 		b.profilesMu.Lock()
 		b.profiles.Load().Sweep(now, 256)
 		b.profilesMu.Unlock()

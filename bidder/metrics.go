@@ -17,6 +17,8 @@ type metricSet struct {
 	shopEvents      *vm.Counter
 	shopEventErrors *vm.Counter
 	clicksLost      *vm.Counter
+	wanted          *vm.Counter
+	wantedErrors    *vm.Counter
 	repeated        *vm.Counter
 	conflicts       *vm.Counter
 	checkpointFails *vm.Counter
@@ -31,6 +33,8 @@ func newMetrics(b *Bidder) *metricSet {
 		set:             s,
 		shopEvents:      s.NewCounter(`grosz_shop_events_total`),
 		shopEventErrors: s.NewCounter(`grosz_shop_event_errors_total`),
+		wanted:          s.NewCounter(`grosz_partner_intent_total`),
+		wantedErrors:    s.NewCounter(`grosz_partner_intent_errors_total`),
 		clicksLost:      s.NewCounter(`grosz_clicks_lost_total`),
 		repeated:        s.NewCounter(`grosz_notices_repeated_total`),
 		conflicts:       s.NewCounter(`grosz_notices_conflicting_total`),
@@ -79,6 +83,9 @@ func newMetrics(b *Bidder) *metricSet {
 	gauge(`grosz_profile_opt_outs_forgotten_total`, func() float64 { return float64(b.profiles.Load().Stats().ForgottenOptOuts) })
 	gauge(`grosz_shop_events_repeated_total`, func() float64 { return float64(b.profiles.Load().Stats().Duplicates) })
 	gauge(`grosz_shop_events_limited_total`, func() float64 { return float64(b.fromShops.refusals() + b.fromPages.refusals()) })
+	gauge(`grosz_partner_intent_users`, func() float64 { return float64(b.wanted.Stats().Users) })
+	gauge(`grosz_partner_intent_users_max`, func() float64 { return float64(b.wanted.Stats().MaxUsers) })
+	gauge(`grosz_partner_intent_evicted_total`, func() float64 { return float64(b.wanted.Stats().Evicted) })
 	gauge(`grosz_frequency_pairs`, func() float64 { n, _, _ := b.frequency.Stats(); return float64(n) })
 	gauge(`grosz_frequency_pairs_max`, func() float64 { _, n, _ := b.frequency.Stats(); return float64(n) })
 	return m
@@ -120,6 +127,9 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	b.judge.writeMetrics(w)
 	b.played.write(w)
 	b.segments.writeMetrics(w)
+	if b.geo != nil {
+		b.geo.WriteMetrics(w)
+	}
 }
 
 // slotCounter counts within one slot of time at a time.

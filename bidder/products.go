@@ -4,6 +4,7 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/intent"
 )
 
 // chooseProducts fills c.ads.choices with what the ad of a bid shows: what
@@ -16,12 +17,10 @@ func (c *bidContext) chooseProducts(o *bid, slots int) {
 	if p := c.profile(camp.ShopID); p != nil {
 		a.remember(p)
 	}
-	if len(a.cart)+len(a.viewed) == 0 && len(c.facts.Words) > 0 {
-		a.lookFor(camp.Shop.Catalogue, c.facts.Words, slots)
-	}
+	a.lookFor(c, camp)
 	a.choice = creatives.ChooseInput{
 		Catalogue: camp.Shop.Catalogue, Cart: a.cart, Viewed: a.viewed, Purchased: a.bought,
-		Slots: slots, Seed: c.draw(),
+		Wanted: a.found, WantedFirst: camp.Kind == campaigns.KindIntent, Slots: slots, Seed: c.draw(),
 	}
 	a.choices = creatives.Choose(a.choices, &a.choice)
 }
@@ -47,12 +46,19 @@ func (a *ad) remember(p *segments.Profile) {
 	}
 }
 
-// lookFor takes the products whose words the page or its search uses, best
-// first, as if they had been seen in that order.
-func (a *ad) lookFor(cat *campaigns.Catalogue, words []uint64, slots int) {
-	a.found = cat.Search(a.found[:0], words, 1, slots)
-	for i, p := range a.found {
-		a.viewed = append(a.viewed, creatives.Ref{Hash: segments.ProductHash(p.ID), AtMS: int64(len(a.found) - i)})
+// lookFor takes the products that the person looks for, best match first; what
+// was merely seen in the shop the profile brings itself.
+func (a *ad) lookFor(c *bidContext, camp *campaigns.CompiledCampaign) {
+	clear(a.found)
+	a.found = a.found[:0]
+	m := c.state.Snapshot.Intent(&c.facts, camp.ShopID)
+	if m == nil {
+		return
+	}
+	for i := range m.N {
+		if h := &m.Hits[i]; h.Source != intent.FromShopView || camp.Kind == campaigns.KindIntent {
+			a.found = append(a.found, camp.Shop.Catalogue.At(int(h.Pos)))
+		}
 	}
 }
 

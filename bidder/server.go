@@ -110,6 +110,10 @@ func (b *Bidder) other(ctx *fasthttp.RequestCtx, path string, assets fasthttp.Re
 		b.people.sync(ctx, x)
 		return
 	}
+	if name, ok := strings.CutPrefix(path, pathIntent); ok {
+		b.intentItems(ctx, name)
+		return
+	}
 	if id, ok := strings.CutPrefix(path, "/api/v1/shops/"); ok {
 		if id, ok := strings.CutSuffix(id, "/events"); ok {
 			shop := b.shopOf(id)

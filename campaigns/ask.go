@@ -17,6 +17,10 @@ func (m *Matcher) ask(p *pred) bool {
 		return m.s.index.asked[p.user].Holds(m.profile(p.shop), m.f.NowMS)
 	case p.kind == kindSegment:
 		return m.inSegment(p.shop, int(p.user), p.more.rule)
+	case p.kind == kindIntent:
+		return m.askIntent(p)
+	case p.kind == kindDomainList || p.kind == kindBundleList:
+		return m.askList(p)
 	case p.kind.isDense():
 		v := m.attr(p.attr)
 		if v < 64 {

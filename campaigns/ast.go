@@ -70,6 +70,10 @@ const (
 	kindPathContains
 	kindSearchContains
 
+	kindDomainList // in an uploaded list of the shop
+	kindBundleList
+	kindIntent // what the person looks for is in the campaign's own shop
+
 	numKinds
 )
 
@@ -84,7 +88,10 @@ type predicate struct {
 	kind   predKind
 	user   segments.Predicate
 	values []string // of lists and small vocabularies: sorted, distinct, normalised; a text predicate's alternatives
-	mask   uint32   // of hours (bit 0–23) and weekdays (bit 0 is Monday)
+	list   string   // name of an uploaded list
+	// strength of kindIntent, in thousandths, and how it is compared; see user.
+	strength int64
+	mask     uint32 // of hours (bit 0–23) and weekdays (bit 0 is Monday)
 	// words are the hashes of kindWord, instead of values.
 	words []uint64
 	// currency is what an amount was written in, at money.

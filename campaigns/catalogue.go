@@ -3,21 +3,20 @@ package campaigns
 import (
 	"cmp"
 	"slices"
-	"sort"
 
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/intent"
 )
 
 // Catalogue is one shop's products, immutable: every list holds pointers to
-// the same products. Safe for many goroutines; no method but Search's growth
-// of dst allocates.
+// the same products. Safe for many goroutines; no method allocates.
 type Catalogue struct {
 	products []Product
 	byHash   map[uint64]uint32
 	category map[string][]*Product
 	byCat    map[uint32][]*Product
 	popular  []*Product
-	words    wordIndex
+	intent   *intent.Index
 }
 
 // popularMost bounds Popular.
@@ -25,7 +24,11 @@ const popularMost = 1024
 
 // NewCatalogue builds a catalogue; of products with the same id the last one
 // stays. The products must not change afterwards.
-func NewCatalogue(products []Product) *Catalogue {
+func NewCatalogue(products []Product) *Catalogue { return NewCatalogueIn(products, "") }
+
+// NewCatalogueIn is NewCatalogue for a shop whose language is known (ISO
+// 639-1); the language decides how words are matched.
+func NewCatalogueIn(products []Product, language string) *Catalogue {
 	c := &Catalogue{byHash: make(map[uint64]uint32, len(products)), category: map[string][]*Product{}, byCat: map[uint32][]*Product{}}
 	c.products = make([]Product, 0, len(products))
 	for _, p := range products {
@@ -59,7 +62,11 @@ func NewCatalogue(products []Product) *Catalogue {
 		}
 	}
 	c.popular = order[:min(len(order), popularMost):min(len(order), popularMost)]
-	c.words = newWordIndex(c.products)
+	docs := make([]intent.Doc, len(order))
+	for i, p := range order {
+		docs[i] = intent.Doc{Title: p.Title, Brand: p.Brand, Category: p.Category, Pos: c.byHash[hashes[p]]}
+	}
+	c.intent = intent.New(docs, language)
 	return c
 }
 
@@ -88,100 +95,12 @@ func (c *Catalogue) CategoryByHash(hash uint32) []*Product { return c.byCat[hash
 // Popular returns available products of the whole shop, best first.
 func (c *Catalogue) Popular() []*Product { return c.popular }
 
-// Search appends up to limit available products whose title, brand or
-// category has the most of the words (hashes of segments.NextWord, such as
-// Facts.Words); a product needs at least least of them.
-func (c *Catalogue) Search(dst []*Product, words []uint64, least, limit int) []*Product {
-	const most = 16 // words looked at; the rarest of a text carry its meaning
-	var lists [most][]uint32
-	n := 0
-	for _, w := range words {
-		if l := c.words.find(w); len(l) > 0 {
-			i := n
-			if n < most {
-				n++
-			} else if i--; len(l) >= len(lists[i]) {
-				continue
-			}
-			for ; i > 0 && len(lists[i-1]) > len(l); i-- {
-				lists[i] = lists[i-1]
-			}
-			lists[i] = l
-		}
-	}
-	start := len(dst)
-	for want := n; want >= max(least, 1); want-- {
-		// A product that has want of n words is in one of the n-want+1 rarest lists.
-		for first := 0; first <= n-want; first++ {
-			for _, i := range lists[first][:min(len(lists[first]), searchScan)] {
-				p := &c.products[i]
-				if len(dst)-start >= limit {
-					return dst
-				}
-				if p.Available && countIn(lists[:n], i) == want && !slices.Contains(dst[start:], p) {
-					dst = append(dst, p)
-				}
-			}
-		}
-	}
-	return dst
-}
+// Intent finds the available products by what people look for.
+func (c *Catalogue) Intent() *intent.Index { return c.intent }
 
-// searchScan bounds how many products of one word are tried.
-const searchScan = 256
-
-func countIn(lists [][]uint32, i uint32) int {
-	n := 0
-	for _, l := range lists {
-		if _, ok := slices.BinarySearch(l, i); ok {
-			n++
-		}
-	}
-	return n
-}
-
-// wordIndex tells which products have a word: hashes sorted, the products of
-// hashes[i] are ids[from[i]:from[i+1]], rising.
-type wordIndex struct {
-	hashes []uint64
-	from   []uint32
-	ids    []uint32
-}
-
-func (x *wordIndex) find(word uint64) []uint32 {
-	i := sort.Search(len(x.hashes), func(i int) bool { return x.hashes[i] >= word })
-	if i == len(x.hashes) || x.hashes[i] != word {
-		return nil
-	}
-	return x.ids[x.from[i]:x.from[i+1]]
-}
-
-func newWordIndex(products []Product) wordIndex {
-	type posting struct {
-		word uint64
-		id   uint32
-	}
-	var all []posting
-	for i := range products {
-		p := &products[i]
-		for _, text := range [...]string{p.Title, p.Brand, p.Category} {
-			for h, rest := segments.NextWord(text); h != 0; h, rest = segments.NextWord(rest) {
-				all = append(all, posting{h, uint32(i)})
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b posting) int {
-		return cmp.Or(cmp.Compare(a.word, b.word), cmp.Compare(a.id, b.id))
-	})
-	all = slices.Compact(all)
-	x := wordIndex{ids: make([]uint32, len(all))}
-	for i, p := range all {
-		if i == 0 || p.word != all[i-1].word {
-			x.hashes = append(x.hashes, p.word)
-			x.from = append(x.from, uint32(i))
-		}
-		x.ids[i] = p.id
-	}
-	x.from = append(x.from, uint32(len(all)))
-	return x
+// Position returns the place of a product (see At) by its
+// segments.ProductHash, if it is available.
+func (c *Catalogue) Position(hash uint64) (uint32, bool) {
+	i, ok := c.byHash[hash]
+	return i, ok && c.products[i].Available
 }

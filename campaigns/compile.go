@@ -19,6 +19,7 @@ type Input struct {
 	Buckets   []*ProductBucket
 	Segments  []*Segment
 	Audiences []*AudienceBucket
+	Lists     []*ListPart
 }
 
 // Problem is a document that was left out, and why.
@@ -51,11 +52,13 @@ type Compiler struct {
 	segments  map[uint32]*segmentTable // by shop
 	campaigns map[uint32]*campaignEntry
 	locations map[string]*time.Location
+	intents   intentTable
 }
 
 type shopEntry struct {
 	buckets []*ProductBucket // sorted; the catalogue's source
 	shop    *CompiledShop
+	lists   []*ListPart // sorted; the source of shop.lists
 }
 
 type campaignEntry struct {
@@ -74,6 +77,7 @@ func NewCompiler() *Compiler {
 // reset forgets compiled expressions, with all that they share.
 func (c *Compiler) reset() {
 	c.vocab, c.preds, c.users, c.pids, c.zones = newVocab(), nil, nil, map[string]uint32{}, nil
+	c.intents = intentTable{}
 	c.dict, c.stale, c.campaigns = nil, 0, map[uint32]*campaignEntry{}
 }
 
@@ -88,6 +92,7 @@ func (c *Compiler) Compile(in Input) (*Snapshot, []Problem) {
 	}
 	s := &Snapshot{Version: in.Version, shops: map[uint32]*CompiledShop{}, byID: make(map[uint32]int32, len(in.Campaigns))}
 	problems := c.compileShops(in, s)
+	c.shopLists(in, s)
 	live := make(map[uint32]*campaignEntry, len(in.Campaigns))
 	for _, doc := range in.Campaigns {
 		e := c.campaign(doc, s.shops[doc.ShopID])
@@ -141,9 +146,11 @@ func (c *Compiler) compileShops(in Input, s *Snapshot) (problems []Problem) {
 		e := c.shops[doc.ID]
 		switch {
 		case e == nil || !slices.Equal(e.buckets, feed):
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed), segs}}
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed, doc.Language), segs, nil}, nil}
+		case e.shop.Shop != doc && e.shop.Language != doc.Language:
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed, doc.Language), segs, nil}, nil}
 		case e.shop.Shop != doc || e.shop.Segments != segs:
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), e.shop.Catalogue, segs}}
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), e.shop.Catalogue, segs, nil}, nil}
 		}
 		live[doc.ID] = e
 		s.shops[doc.ID] = e.shop
@@ -168,7 +175,7 @@ func currentBuckets(all []*ProductBucket) []*ProductBucket {
 	return feed
 }
 
-func newCatalogueOf(feed []*ProductBucket) *Catalogue {
+func newCatalogueOf(feed []*ProductBucket, language string) *Catalogue {
 	n := 0
 	for _, b := range feed {
 		n += len(b.Items)
@@ -177,7 +184,7 @@ func newCatalogueOf(feed []*ProductBucket) *Catalogue {
 	for _, b := range feed {
 		products = append(products, b.Items...)
 	}
-	return NewCatalogue(products)
+	return NewCatalogueIn(products, language)
 }
 
 func (c *Compiler) location(name string) (*time.Location, error) {
@@ -251,7 +258,10 @@ func (c *Compiler) compileCampaign(doc *Campaign, shop *CompiledShop, old *campa
 		was = old.compiled.expr
 	}
 	var err error
-	if cc.expr, err = reuse(doc.Targeting, was); err != nil {
+	if cc.expr, err = reuse(doc.targeting(), was); err != nil {
+		return nil, fmt.Errorf("targeting: %w", err)
+	}
+	if err = checkLists(cc.expr, shop); err != nil {
 		return nil, fmt.Errorf("targeting: %w", err)
 	}
 	for i, b := range doc.Bid.Boosts {
@@ -261,6 +271,9 @@ func (c *Compiler) compileCampaign(doc *Campaign, shop *CompiledShop, old *campa
 		}
 		e, err := reuse(b.When, was)
 		if err != nil {
+			return nil, fmt.Errorf("boost %d: %w", i+1, err)
+		}
+		if err := checkLists(e, shop); err != nil {
 			return nil, fmt.Errorf("boost %d: %w", i+1, err)
 		}
 		cc.boosts = append(cc.boosts, compiledBoost{b.BPS, e})

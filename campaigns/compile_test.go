@@ -219,21 +219,10 @@ func TestCatalogue(t *testing.T) {
 	assert.Len(t, c.Popular(), 3)
 	assert.Same(t, c.ByHash(segments.ProductHash("4")), c.Category("Lampy")[0])
 
-	var f Facts
-	f.AddText("Szara SOFA narozna, tanio")
-	var ids []string
-	for _, p := range c.Search(nil, f.Words, 1, 10) {
-		ids = append(ids, p.ID)
-	}
-	require.Len(t, ids, 3)
-	assert.Equal(t, "1", ids[0], "it has the most of the words")
-	assert.Len(t, c.Search(nil, f.Words, 2, 10), 1)
-	assert.Len(t, c.Search(nil, f.Words, 1, 2), 2)
-	assert.Empty(t, c.Search(nil, nil, 1, 10))
-	empty := NewCatalogue(nil)
-	assert.Empty(t, empty.Popular())
-	dst := make([]*Product, 0, 10)
-	assert.Zero(t, testing.AllocsPerRun(50, func() { dst = c.Search(dst[:0], f.Words, 1, 10) }))
+	assert.Equal(t, 3, c.Intent().Len(), "what is not available is not looked for")
+	_, ok := c.Position(segments.ProductHash("3"))
+	assert.False(t, ok)
+	assert.Empty(t, NewCatalogue(nil).Popular())
 }
 
 func TestCountries(t *testing.T) {
@@ -250,7 +239,7 @@ func TestFactsBounds(t *testing.T) {
 	var f Facts
 	for i := range 1000 {
 		f.AddKeyword(fmt.Sprint("word", i))
-		f.AddCategory("IAB1")
+		f.AddCategory(fmt.Sprint("IAB", i))
 		f.AddDeal("d")
 	}
 	assert.Equal(t, []int{MaxFactWords, MaxFactKeywords, MaxFactList, MaxFactList},

@@ -17,6 +17,7 @@ type Docs struct {
 	shops     map[uint32]*Shop
 	campaigns map[uint32]*Campaign
 	feeds     map[uint32]map[string]*ProductBucket // by shop, then record key
+	lists     map[uint32]map[string]*ListPart      // by shop, then record key
 	versions  map[string]int64                     // of every key, also deleted ones
 	segments  map[uint32]*Segment
 	audiences map[string]*AudienceBucket // by record key
@@ -29,6 +30,7 @@ func NewDocs() *Docs {
 		shops: map[uint32]*Shop{}, campaigns: map[uint32]*Campaign{},
 		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{},
 		segments: map[uint32]*Segment{}, audiences: map[string]*AudienceBucket{},
+		lists: map[uint32]map[string]*ListPart{},
 	}
 }
 
@@ -51,6 +53,8 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 		err = d.segment(ids, r)
 	case kind == "audience":
 		err = d.audience(ids, r)
+	case kind == "list":
+		err = d.list(ids, r)
 	default:
 		err = d.products(ids, r)
 	}
@@ -65,9 +69,9 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 // splitKey takes "shop/7", "campaign/12", "products/7/3" and their like apart.
 func splitKey(key string) (kind string, ids []uint32, err error) {
 	parts := strings.Split(key, "/")
-	want := map[string]int{"shop": 2, "campaign": 2, "products": 3, "segment": 2, "audience": 3}[parts[0]]
+	want := map[string]int{"shop": 2, "campaign": 2, "products": 3, "segment": 2, "audience": 3, "list": 4}[parts[0]]
 	if len(parts) != want {
-		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET, segment/ID or audience/SEGMENT/BUCKET", ErrRecord, key)
+		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET, segment/ID, audience/SEGMENT/BUCKET or list/SHOP/ID/PART", ErrRecord, key)
 	}
 	for _, p := range parts[1:] {
 		n, err := strconv.ParseUint(p, 10, 32)
@@ -144,6 +148,11 @@ func (d *Docs) Input() Input {
 	}
 	for _, a := range d.audiences {
 		in.Audiences = append(in.Audiences, a)
+	}
+	for _, lists := range d.lists {
+		for _, l := range lists {
+			in.Lists = append(in.Lists, l)
+		}
 	}
 	return in
 }

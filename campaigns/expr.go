@@ -120,6 +120,15 @@ func (c *Compiler) resolve(p *predicate, shop *CompiledShop) uint32 {
 		q.shop, q.user = shop.ID, uint32(ref.slot)
 		q.more = &predMore{rule: ref.rule}
 		return c.segmentPred(&q)
+	case p.kind == kindDomainList || p.kind == kindBundleList:
+		q.shop = shop.ID
+		key = binary.LittleEndian.AppendUint32(key, shop.ID)
+		key = append(key, p.list...)
+	case p.kind == kindIntent:
+		q.shop = shop.ID
+		q.low = uint64(p.strength)<<8 | uint64(p.user.Cmp)
+		key = binary.LittleEndian.AppendUint32(key, shop.ID)
+		key = binary.LittleEndian.AppendUint64(key, q.low)
 	case p.kind == kindHour || p.kind == kindWeekday:
 		q.attr = c.zoneAttr(shop.Location.String(), p.kind)
 		bits = bitset{uint64(p.mask) << 1}
@@ -156,7 +165,7 @@ func (c *Compiler) resolve(p *predicate, shop *CompiledShop) uint32 {
 	} else {
 		q.more = c.more(p)
 		q.set = newValueSet(q.more.found)
-		if q.more.bits = bits; len(bits) > 0 {
+		if q.more.bits = bits; len(bits) > 0 && p.kind != kindIntent {
 			q.low = bits[0]
 		}
 	}
@@ -186,6 +195,8 @@ func (c *Compiler) more(p *predicate) *predMore {
 	case p.kind == kindSearchContains:
 		q.text = p.values[0]
 		ids = []uint32{c.vocab.id(kindHost, hasSearch)}
+	case p.list != "":
+		q.text = p.list
 	case len(p.values) > 0 && !p.kind.isDense():
 		q.text = p.values[0]
 	}
@@ -249,6 +260,10 @@ func (c *Compiler) cost(p *pred) float64 {
 		return 5 * n
 	case kindSearchContains:
 		return 20
+	case kindIntent:
+		if p.intentAtLeast() {
+			return 4
+		}
 	case kindCity:
 		return 10 * n
 	case kindCategory:

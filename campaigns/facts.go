@@ -1,9 +1,11 @@
 package campaigns
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/intent"
 	"github.com/grosz/grosz/segments/rules"
 )
 
@@ -44,6 +46,10 @@ type Facts struct {
 	// its page and user; see AddText.
 	Words []uint64
 
+	// Intent is what the person looks for, as texts of the request; see
+	// Snapshot.Intent for what a shop has of it.
+	Intent intent.Query
+
 	// Profiles is who the user is to each shop, sorted by shop, as
 	// segments.Store.Lookup returns it.
 	Profiles []segments.ShopProfile
@@ -63,8 +69,11 @@ func (f *Facts) Reset() {
 	clear(f.Deals[:cap(f.Deals)])
 	clear(f.Keywords[:cap(f.Keywords)])
 	clear(f.Members[:cap(f.Members)])
+	f.Intent.Reset()
+	q := f.Intent
 	*f = Facts{
-		Members: f.Members[:0], Categories: f.Categories[:0], Deals: f.Deals[:0], Keywords: f.Keywords[:0],
+		Intent: q, Members: f.Members[:0],
+		Categories: f.Categories[:0], Deals: f.Deals[:0], Keywords: f.Keywords[:0],
 		Words: f.Words[:0], Profiles: f.Profiles[:0],
 	}
 }
@@ -113,7 +122,7 @@ func (f *Facts) AddKeyword(k string) {
 
 // AddCategory adds a content category.
 func (f *Facts) AddCategory(c string) {
-	if c != "" && len(f.Categories) < MaxFactList {
+	if c != "" && len(f.Categories) < MaxFactList && !slices.Contains(f.Categories, c) {
 		f.Categories = append(f.Categories, c)
 	}
 }

@@ -43,8 +43,6 @@ func findForm(all []form, name string) (form, bool) {
 
 func formAlias(name string) string {
 	switch name {
-	case "intent":
-		return "looking_for"
 	case "bought":
 		return "purchased"
 	case "app":
@@ -106,9 +104,11 @@ func userForms() []form {
 
 const listForm = ` = "…" | != "…" | in ("…", …) | not in ("…", …)`
 
+const inListForm = ` | in list "name" | not in list "name"`
+
 func contextForms() []form {
 	return []form{
-		{PredicateDoc{"domain", "domain" + listForm, `domain in ("news.example", "blog.example")`, "the site's domain or one above it: a.example holds for www.a.example"},
+		{PredicateDoc{"domain", "domain" + listForm + inListForm, `domain in ("news.example", "blog.example")`, "the site's domain or one above it: a.example holds for www.a.example; an uploaded list is named"},
 			listOf(kindDomain)},
 		{PredicateDoc{"url", `url contains "…" | url prefix "https://…"`, `url prefix "https://news.example/sport/"`, "the page's address; http or https and www. make no difference"},
 			readURL},
@@ -116,9 +116,9 @@ func contextForms() []form {
 			readPath},
 		{PredicateDoc{"subpage", `subpage "/…"`, `subpage "/sport"`, "the same as path prefix"},
 			readSubpage},
-		{PredicateDoc{"bundle", "bundle" + listForm, `bundle in ("com.example.news")`, "the app's bundle or store id"},
+		{PredicateDoc{"bundle", "bundle" + listForm + inListForm, `bundle in ("com.example.news")`, "the app's bundle or store id"},
 			listOf(kindBundle)},
-		{PredicateDoc{"category", "category" + listForm, `category in ("IAB17", "IAB18-2")`, "a content category of the page or app; IAB17 holds for IAB17-2"},
+		{PredicateDoc{"category", "category" + listForm, `category in ("IAB17", "IAB18-2")`, "a content category of the page or app, IAB 1.0 or a number of 2.0 to 3.1, whichever the request has; IAB17 holds for IAB17-2; \"product:Apparel & Accessories\" or \"product:166\" are the categories that concern such products (Google's top levels)"},
 			listOf(kindCategory)},
 		{PredicateDoc{"keyword", "keyword" + listForm, `keyword in ("sofas", "living room")`, "a whole keyword of the page, app or user"},
 			listOf(kindKeyword)},
@@ -126,6 +126,8 @@ func contextForms() []form {
 			readSearch},
 		{PredicateDoc{"looking_for", `looking_for "words" | looking_for in ("words", …)`, `looking_for "running shoes"`, "all of these words are in the site search, the keywords or the data segments of the request"},
 			readLookingFor},
+		{PredicateDoc{"intent", "intent [>= NUMBER]", "intent >= 0.7", "what the person looks for now is in the shop's feed, by 0 to 1; without a number, at least 0.5; the ad shows the products that match"},
+			readIntent},
 		{PredicateDoc{"language", "language" + listForm, `language in ("pl")`, "the language of the page or device, ISO 639-1"},
 			listOf(kindLanguage)},
 		{PredicateDoc{"country", "country" + listForm, `country in ("PL", "DEU")`, "ISO 3166-1, two or three letters"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grosz/grosz/segments"
+	"github.com/grosz/grosz/segments/intent"
 )
 
 // index finds the campaigns that a request may concern. Every campaign with a
@@ -33,6 +34,8 @@ type index struct {
 	bitmaps  []bitGroup // of large groups
 	merged   []bitGroup // of values that many groups share
 	hasLists bool
+	intents  map[uint32]span // groups of a shop's predicates on intent
+	looking  *intent.Table   // the shops of intents, by what people look for
 }
 
 // hot is what is read of every campaign that is tried: half a cache line. Its
@@ -97,6 +100,7 @@ func (c *Compiler) buildIndex(s *Snapshot) {
 	x.open = newBitGroup(s.Campaigns, open)
 	x.sortGroups()
 	x.slotGroups(s.shops)
+	c.lookUpIntents(s)
 	for i := range x.groups {
 		if g := &x.groups[i]; len(g.members) >= largeGroup {
 			g.bitmap = int32(len(x.bitmaps))

@@ -28,6 +28,7 @@ type Matcher struct {
 	zones  []zoneTime
 	rows   [][]uint64
 	effect shopEffect
+	looked []uint32 // shops, of walkIntents
 	buf    []byte
 	search []byte // the folded search, when asked for
 	url    []byte // the URL in lower case, when asked for
@@ -65,6 +66,9 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 				m.walkValues(p, predKind(kind))
 			}
 		}
+	}
+	if x.looking != nil {
+		m.walkIntents(x)
 	}
 	m.walkBits(&x.open)
 	return m.out

@@ -266,3 +266,11 @@ func hasURLPrefix(url, prefix string) bool {
 	}
 	return strings.HasPrefix(rest, prefix[n:])
 }
+
+// SameCountry tells whether two ISO 3166-1 codes, of two or three letters, are
+// of one country.
+func SameCountry(a, b string) bool {
+	var x, y [4]byte
+	p, q := appendCountry(x[:0], a), appendCountry(y[:0], b)
+	return len(p) > 0 && string(p) == string(q)
+}

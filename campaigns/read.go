@@ -352,6 +352,11 @@ func listOf(kind predKind) func(*parser, token) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !single {
+			if n, done, err := p.readList(kind, negated); done {
+				return n, err
+			}
+		}
 		var list []token
 		if single {
 			t, err := p.take(tokString, "a text in double quotes", "")
@@ -362,13 +367,17 @@ func listOf(kind predKind) func(*parser, token) (*node, error) {
 		} else if list, err = p.list(tokString, "a text in double quotes"); err != nil {
 			return nil, err
 		}
-		values := make([]string, len(list))
-		for i, t := range list {
+		values := make([]string, 0, len(list))
+		for _, t := range list {
+			if more := productCategories(kind, t.text); len(more) > 0 {
+				values = append(values, more...)
+				continue
+			}
 			v, hint, ok := normalValue(kind, t.text)
 			if !ok {
 				return nil, p.fail(t, hint, "%q is not a %s", shorten(t.text), name.text)
 			}
-			values[i] = v
+			values = append(values, v)
 		}
 		slices.Sort(values)
 		n := leaf(predicate{kind: kind, values: slices.Compact(values)})

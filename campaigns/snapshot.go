@@ -31,6 +31,8 @@ type CompiledShop struct {
 	Catalogue *Catalogue
 	// Segments are the shop's named segments, nil if it has none.
 	Segments *CompiledSegments
+
+	lists map[string]hashSet // uploaded lists, by name
 }
 
 // CompiledCampaign is an active campaign, checked and resolved. Prices are in

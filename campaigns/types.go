@@ -179,8 +179,8 @@ type Product struct {
 // of one thing, keyed so that the newest replaces the older. Readers ignore a
 // Version that is not newer than the one they hold.
 type Record struct {
-	// Key is "shop/7", "campaign/12", "products/7/3" (shop, bucket),
-	// "segment/5" or "audience/5/3" (segment, bucket).
+	// Key is "shop/7", "campaign/12", "products/7/3" (shop, bucket), "segment/5",
+	// "audience/5/3" (segment, bucket) or "list/7/2/0" (shop, list, part).
 	Key     string `json:"key"`
 	Version int64  `json:"version"`
 	// Deleted marks a thing that is gone; the documents are then empty.
@@ -191,6 +191,7 @@ type Record struct {
 	// Segment and Audience are of named segments; see segment.go.
 	Segment  *Segment        `json:"segment,omitempty"`
 	Audience *AudienceBucket `json:"audience,omitempty"`
+	List     *ListPart       `json:"list,omitempty"`
 }
 
 // ProductBucket is a slice of a shop's feed: the products whose hashed ID

@@ -45,6 +45,7 @@ func (s *Server) routes() http.Handler {
 	s.campaignRoutes()
 	s.feedRoutes()
 	s.segmentRoutes()
+	s.listRoutes()
 	s.targetingRoutes()
 	s.reportRoutes()
 	s.changeRoutes()

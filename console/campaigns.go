@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 
@@ -111,7 +112,7 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		doc := v.Campaign
 		doc.ID, doc.ShopID, doc.Version = 0, in.Shop, 0
 		checkCampaign(&doc, nil, &shop.Shop, &p)
-		if err := checkNamed(ctx, tx.Reader, &doc, &p); err != nil {
+		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx, &doc, &p)); err != nil {
 			return err
 		}
 		if err := p.err(); err != nil {
@@ -173,7 +174,7 @@ func (s *Server) updateCampaign(ctx context.Context, in *updateCampaignInput) (*
 			return err
 		}
 		checkCampaign(&doc, &old.Campaign, &shop.Shop, &p)
-		if err := checkNamed(ctx, tx.Reader, &doc, &p); err != nil {
+		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx, &doc, &p)); err != nil {
 			return err
 		}
 		if err := p.err(); err != nil {

@@ -43,6 +43,9 @@ var goodRequests = map[string]struct{ query, body string }{
 	"report-cost-per-order":  {query: "?from=2026-11-01&to=2026-11-20"},
 	"erase-person-at-shop":   {body: `{"user": {"id": "anna"}}`},
 	"list-erasures-of-shop":  {},
+	"list-lists":             {},
+	"upload-list":            {body: "spam.example\n"},
+	"delete-list":            {},
 }
 
 // withoutShop are the routes whose path names no shop, and what another
@@ -108,7 +111,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	segmentOf := map[string]string{myCampaign: segments[mine], theirCampaign: segments[theirs]}
 	fill := func(path, shop, campaign, key string) string {
 		return strings.NewReplacer("{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
-			"{key}", keyID(key)).Replace(path)
+			"{key}", keyID(key), "{name}", "blocked").Replace(path)
 	}
 	before := state(t, b, 2)
 	visited := 0

@@ -11,11 +11,12 @@ const (
 	FromViewed                // looked at by the user
 	FromSimilar               // of a category that the user looked at
 	FromPopular               // what the shop sells most
+	FromWanted                // what the user looks for, wherever
 )
 
 // String is the source's name in events and explanations.
 func (s Source) String() string {
-	return [...]string{"cart", "viewed", "similar", "popular"}[s&3]
+	return [...]string{"cart", "viewed", "similar", "popular", "wanted", "", "", ""}[s&7]
 }
 
 // Choice is a chosen product. The product belongs to the catalogue and must
@@ -50,6 +51,10 @@ type ChooseInput struct {
 	Cart, Viewed []Ref
 	// Purchased are never shown; past maxPurchased, the first ones count.
 	Purchased []Ref
+	// Wanted are the products that the user looks for, best first. They come
+	// after cart and viewed, or before all else if WantedFirst is set.
+	Wanted      []*campaigns.Product
+	WantedFirst bool
 	// Slots is how many to choose; see Slots.
 	Slots int
 	// Seed decides between equals, so that the same bid always shows the same.
@@ -77,12 +82,24 @@ func Choose(dst []Choice, in *ChooseInput) []Choice {
 			c.nBought++
 		}
 	}
+	if in.WantedFirst {
+		dst = c.wanted(dst)
+	}
 	dst = c.remembered(dst, in.Cart, FromCart)
 	dst = c.remembered(dst, in.Viewed, FromViewed)
+	dst = c.wanted(dst)
 	if len(dst) < c.slots {
 		dst = c.similar(dst)
 	}
 	return c.list(dst, in.Catalogue.Popular(), FromPopular, in.Seed)
+}
+
+// wanted takes what the user looks for, in its order.
+func (c *chooser) wanted(dst []Choice) []Choice {
+	for _, p := range c.in.Wanted {
+		dst = c.add(dst, p, FromWanted)
+	}
+	return dst
 }
 
 type chooser struct {

@@ -131,3 +131,11 @@ const (
 		"ssttttttuuuuuuuu" + // Š–ů
 		"uuuuwwyyyzzzzzzs" //  Ű–ſ
 )
+
+// CutWord appends the first word of text to dst, folded as NextWord folds it,
+// and returns what follows; nothing is appended when no word is left.
+func CutWord(dst []byte, text string) (word []byte, rest string) {
+	n := len(dst)
+	word, rest = cutWord(dst[n:n], text)
+	return append(dst[:n], word...), rest
+}

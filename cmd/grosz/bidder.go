@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/grosz/grosz/bidder"
+	"github.com/grosz/grosz/bidder/geo"
 	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
@@ -47,6 +48,8 @@ type bidderConfig struct {
 	ShopRate  int           `config:"shop-events" help:"events of one shop that are taken in a second, from its server and from its pages each; -1 is any number" default:"10000"`
 	Crawlers  []string      `config:"crawlers" help:"files of crawlers' user agents (IAB list format), beside the built-in ones"`
 	Centres   []string      `config:"data-centres" help:"files of data centres' addresses, a CIDR prefix a line"`
+	Partners  string        `config:"partners" help:"file of partners who may tell what people look for (YAML); default DIR/partners.yaml if it is there"`
+	GeoDB     string        `config:"geo-db" help:"database file of places by address (MaxMind format), looked at again every minute; default DIR/geo.mmdb if it is there"`
 	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
 }
 
@@ -59,6 +62,12 @@ func (c *bidderConfig) Validate() error {
 	}
 	if def := filepath.Join(c.Dir, "rates.json"); c.Rates == "" && exists(def) {
 		c.Rates = def
+	}
+	if def := filepath.Join(c.Dir, "geo.mmdb"); c.GeoDB == "" && exists(def) {
+		c.GeoDB = def
+	}
+	if def := filepath.Join(c.Dir, "partners.yaml"); c.Partners == "" && exists(def) {
+		c.Partners = def
 	}
 	if c.Node == "" {
 		host, _ := os.Hostname()
@@ -156,6 +165,20 @@ func bidderDeps(c *bidderConfig, e env) (bidder.Deps, error) {
 	}
 	if d.Traffic, err = traffic.NewWatch(traffic.WatchConfig{Crawlers: c.Crawlers, DataCentres: c.Centres}, d.Clock, e.log); err != nil {
 		return d, err
+	}
+	if c.Partners != "" {
+		text, err := os.ReadFile(c.Partners)
+		if err == nil {
+			d.Partners, err = bidder.ParsePartners(text)
+		}
+		if err != nil {
+			return d, fmt.Errorf("--partners %s: %w", c.Partners, err)
+		}
+	}
+	if c.GeoDB != "" {
+		if d.Geo, err = geo.New(geo.Config{Path: c.GeoDB}, d.Clock, e.log); err != nil {
+			return d, fmt.Errorf("--geo-db: %w", err)
+		}
 	}
 	state := filepath.Join(c.Dir, "bidder")
 	if err := os.MkdirAll(state, 0o700); err != nil {
@@ -262,6 +285,9 @@ func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bi
 	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(w)) })
 	g.Go(func() error { b.RunBidLog(life, bids); return nil })
 	g.Go(func() error { deps.Traffic.Run(life); return nil })
+	if deps.Geo != nil {
+		g.Go(func() error { deps.Geo.Run(life); return nil })
+	}
 	if fx != nil {
 		g.Go(func() error { fx.Run(life); return nil })
 	}

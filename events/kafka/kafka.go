@@ -41,6 +41,7 @@ func Topics(partitions int) []TopicSpec {
 		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
 		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},
+		{Name: events.TopicIntent, Partitions: partitions, RetentionMS: events.MaxIntentLife.Milliseconds()},
 		{Name: events.TopicErasures, Partitions: 1, RetentionMS: events.ErasureRetention.Milliseconds()},
 	}...)
 }
@@ -51,7 +52,7 @@ func CampaignTopics() []TopicSpec {
 }
 
 // SpoolTopics are the topics that a spool's Record.Topic counts into.
-var SpoolTopics = []string{events.TopicEvents, events.TopicShopEvents, events.TopicBids, events.TopicErasures}
+var SpoolTopics = []string{events.TopicEvents, events.TopicShopEvents, events.TopicBids, events.TopicErasures, events.TopicIntent}
 
 // Indices into SpoolTopics.
 const (
@@ -59,6 +60,7 @@ const (
 	SpoolShopEvents
 	SpoolBids
 	SpoolErasures
+	SpoolIntent
 )
 
 func client(brokers []string) *kafka.Client {

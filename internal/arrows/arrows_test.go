@@ -33,13 +33,16 @@ type pkg struct {
 func may() map[string][]string {
 	return map[string][]string{
 		"bidder": {
-			"bidder/...", "campaigns", "segments", "segments/rules", "creatives", "pacing", "pacing/ledger", "events", "events/kafka", "events/price", "events/spool", "internal/...",
+			"bidder/...", "campaigns/...", "segments", "segments/rules", "segments/intent", "segments/wanted", "creatives", "pacing", "pacing/ledger",
+			"events", "events/kafka", "events/price", "events/spool", "internal/...",
 		},
 		"bidder/openrtb":     {"internal/..."},
 		"bidder/value":       {"internal/..."},
 		"bidder/value/learn": {"bidder/value", "events", "internal/..."},
-		"campaigns":          {"segments", "segments/rules", "events", "internal/..."},
+		"campaigns":          {"campaigns/taxonomy", "segments", "segments/rules", "segments/intent", "events", "internal/..."},
+		"campaigns/taxonomy": {},
 		"segments/rules":     {"segments", "internal/..."},
+		"segments/intent":    {"segments", "internal/..."},
 		"segments":           {"events", "internal/..."},
 		"creatives":          {"campaigns", "segments", "internal/..."},
 		"creatives/demo":     {"campaigns", "internal/..."},

@@ -1,0 +1,187 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/console/store"
+)
+
+// maxListBytes bounds an upload: the most entries of the greatest length.
+const maxListBytes = 48 << 20
+
+// List is what is known of an uploaded list.
+type List struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version" doc:"Grows with each upload"`
+	Updated int64  `json:"updated" doc:"When it was uploaded, ms UTC"`
+	Entries int    `json:"entries" doc:"Distinct domains or bundles that it holds"`
+	// Problems of this upload.
+	Rejected int           `json:"rejected,omitempty" doc:"Lines of this upload that are neither a domain nor a bundle"`
+	Problems []ListProblem `json:"problems,omitempty" doc:"The first of them"`
+}
+
+// ListProblem is a line that was left out.
+type ListProblem struct {
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+func listView(l store.List) List {
+	return List{Name: l.Name, Version: l.Version, Updated: l.UpdatedMS, Entries: l.Entries}
+}
+
+// ListPath names a list.
+type ListPath struct {
+	ShopPath
+	Name string `path:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" doc:"Name of the list"`
+}
+
+func (s *Server) listRoutes() {
+	const path = "/api/v1/shops/{shop}/lists"
+	tags := []string{"Lists"}
+	register(s, route{Operation: huma.Operation{
+		OperationID: "list-lists", Method: http.MethodGet, Path: path, Tags: tags, Summary: "List the lists of domains and bundles",
+	}, access: accessRead}, s.listLists)
+	register(s, route{Operation: huma.Operation{
+		OperationID: "upload-list", Method: http.MethodPut, Path: path + "/{name}", Tags: tags, Summary: "Upload a list of domains or bundles",
+		Description: "Makes or replaces the whole list by the body: a domain or app bundle a line; empty lines and lines that begin with # are passed " +
+			"over. Targeting names it: domain not in list \"NAME\".",
+		Errors:   []int{http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusUnprocessableEntity},
+		Metadata: map[string]any{uploadKey: true},
+	}, access: accessWrite}, s.uploadList)
+	operationOf(s.api.OpenAPI(), http.MethodPut, path+"/{name}").RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}},
+	}}
+	register(s, route{Operation: huma.Operation{
+		OperationID: "delete-list", Method: http.MethodDelete, Path: path + "/{name}", Tags: tags, Summary: "Delete a list",
+		Description: "Refused while a campaign names it.", Errors: []int{http.StatusConflict},
+	}, access: accessWrite}, s.deleteList)
+}
+
+type listListOutput struct{ Body list[List] }
+
+func (s *Server) listLists(ctx context.Context, in *struct{ ShopPath }) (*listListOutput, error) {
+	if _, err := s.store.View().Shop(ctx, in.Shop); err != nil {
+		return nil, err
+	}
+	all, err := s.store.View().Lists(ctx, in.Shop)
+	if err != nil {
+		return nil, err
+	}
+	out := &listListOutput{list[List]{Items: make([]List, 0, len(all))}}
+	for _, l := range all {
+		out.Body.Items = append(out.Body.Items, listView(l))
+	}
+	return out, nil
+}
+
+type uploadListInput struct {
+	ListPath
+	body io.Reader
+}
+
+// Resolve takes the body as a stream.
+func (in *uploadListInput) Resolve(hc huma.Context) []error {
+	r, w := humachi.Unwrap(hc)
+	in.body = http.MaxBytesReader(w, r.Body, maxListBytes)
+	return nil
+}
+
+type listOutput struct{ Body List }
+
+func (s *Server) uploadList(ctx context.Context, in *uploadListInput) (*listOutput, error) {
+	if _, err := s.store.View().Shop(ctx, in.Shop); err != nil {
+		return nil, err
+	}
+	entries, problems, rejected, err := readList(in.body)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, failure(http.StatusUnprocessableEntity, "the upload has no domain or bundle: the list stays as it was")
+	}
+	var made store.List
+	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
+		var err error
+		made, err = tx.PutList(ctx, in.Shop, in.Name, entries)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &listOutput{listView(made)}
+	out.Body.Problems, out.Body.Rejected = problems, rejected
+	return out, nil
+}
+
+// readList reads entries, a line each: evened out, sorted and distinct.
+func readList(r io.Reader) (entries []string, problems []ListProblem, rejected int, err error) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 4096)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		v, ok := campaigns.ListEntry(line)
+		if !ok {
+			if rejected++; len(problems) < feedFileProblem {
+				problems = append(problems, ListProblem{n, line[:min(len(line), 100)]})
+			}
+			continue
+		}
+		entries = append(entries, v)
+	}
+	var tooLarge *http.MaxBytesError
+	switch err := lines.Err(); {
+	case errors.As(err, &tooLarge):
+		return nil, nil, 0, failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the upload is larger than %d bytes", maxListBytes))
+	case err != nil:
+		return nil, nil, 0, failure(http.StatusUnprocessableEntity, "the upload cannot be read: "+err.Error())
+	}
+	slices.Sort(entries)
+	entries = slices.Compact(entries)
+	if len(entries) > campaigns.MaxListEntries {
+		return nil, nil, 0, failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the list has %d entries; at most %d are allowed", len(entries), campaigns.MaxListEntries))
+	}
+	return entries, problems, rejected, nil
+}
+
+func (s *Server) deleteList(ctx context.Context, in *ListPath) (*empty, error) {
+	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error { return tx.DropList(ctx, in.Shop, in.Name) })
+}
+
+// checkLists finds lists that a campaign names and the shop has not.
+func checkLists(ctx context.Context, tx *store.Tx, c *campaigns.Campaign, p *problems) error {
+	have, err := tx.Lists(ctx, c.ShopID)
+	if err != nil {
+		return err
+	}
+	check := func(at, expr string) {
+		names, err := campaigns.ListsIn(expr)
+		if err != nil {
+			return // said elsewhere
+		}
+		for _, n := range names {
+			if !slices.ContainsFunc(have, func(l store.List) bool { return l.Name == n }) {
+				p.add(at, "the shop has no list %q: upload it first", n)
+			}
+		}
+	}
+	check("body.targeting", c.Targeting)
+	for i, b := range c.Bid.Boosts {
+		check(indexed("body.bid.boosts", i)+".when", b.When)
+	}
+	return nil
+}
