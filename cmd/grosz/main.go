@@ -39,6 +39,8 @@ func roles() []role {
 		{"warehouse", "embedded ClickHouse engine, for one machine", runWarehouse},
 		{"exchange", "simulated exchanges and shoppers", runExchange},
 		{"replay", "send recorded bid requests and check every answer", runReplay},
+		{"pace", "pace one campaign on a virtual clock, JSON lines in and out", runPace},
+		{"simulate", "play days of traffic against the pacing and compare with hindsight", runSimulate},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
 		{"bench", "measure the bidder against reference servers", runBench},

@@ -42,6 +42,7 @@ func may() map[string][]string {
 		"creatives/demo": {"campaigns", "internal/..."},
 		"creatives/feed": {"creatives", "campaigns", "internal/..."},
 		"pacing":         {"events", "internal/..."},
+		"pacing/lines":   {"pacing/plan", "internal/..."},
 		"events":         {"internal/..."},
 		"events/spool":   {"events", "internal/..."},
 		"events/price":   {"events", "internal/..."},
@@ -66,6 +67,8 @@ func may() map[string][]string {
 		"bench/load":   {"internal/..."},
 		"bench/replay": {"bench/check", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
+
+		"bench/pacesim": {"internal/..."},
 
 		"internal": {"internal/..."},
 		"docs":     {"internal/..."},
