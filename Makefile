@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz cover libchdb kafka chromium clean storm
+.PHONY: help build run test race simulate lint bench fuzz cover libchdb kafka chromium clean storm
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ chromium: ## bring Chromium for the tests, once
 
 test: build libchdb kafka chromium ## everything: unit, property, race, and end to end through real Kafka and ClickHouse
 	@bash scripts/test.sh
+
+simulate: build ## days of traffic against the pacing, 20 seeds of each scenario; the worst one counts (SEEDS=20 FIRST=3001)
+	$(BIN) simulate --seeds $${SEEDS:-20} --first-seed $${FIRST:-3001}
 
 lint: ## vet, format and golangci-lint (pinned)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt"; exit 1; }

@@ -40,6 +40,8 @@ func roles() []role {
 		{"exchange", "simulated exchanges and shoppers", runExchange},
 		{"replay", "send recorded bid requests and check every answer", runReplay},
 		{"import-events", "send a CSV of a shop's past events to a bidder", runImportEvents},
+		{"pace", "pace one campaign on a virtual clock, JSON lines in and out", runPace},
+		{"simulate", "play days of traffic against the pacing and compare with hindsight", runSimulate},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
 		{"reconcile", "hold an exchange's report or credit against the books, and book what it corrects", runReconcile},

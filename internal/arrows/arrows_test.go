@@ -48,6 +48,7 @@ func may() map[string][]string {
 		"creatives/demo":     {"campaigns", "internal/..."},
 		"creatives/feed":     {"creatives", "campaigns", "internal/..."},
 		"pacing":             {"events", "internal/..."},
+		"pacing/lines":       {"pacing/plan", "internal/..."},
 		"events":             {"internal/..."},
 		"events/spool":       {"events", "internal/..."},
 		"events/price":       {"events", "internal/..."},
@@ -76,6 +77,8 @@ func may() map[string][]string {
 		"bench/replay": {"bench/check", "internal/..."},
 		"bench/storm":  {"campaigns", "events", "events/kafka", "pacing", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
+
+		"bench/pacesim": {"internal/..."},
 
 		"internal": {"internal/..."},
 		"docs":     {"internal/..."},
