@@ -267,6 +267,12 @@ func userOfShop(shop uint32, u userIn) (segments.UserKey, *itemError) {
 // authorised checks the bearer key against the shop's key hashes, which came
 // with the campaigns.
 func authorised(ctx *fasthttp.RequestCtx, shop *campaigns.Shop) bool {
+	return keyScoped(ctx, shop, "events", "write")
+}
+
+// keyScoped tells whether the request's key is the shop's, valid, and has one
+// of the scopes.
+func keyScoped(ctx *fasthttp.RequestCtx, shop *campaigns.Shop, scopes ...string) bool {
 	key, ok := strings.CutPrefix(string(ctx.Request.Header.Peek("Authorization")), "Bearer ")
 	if !ok {
 		return false
@@ -275,7 +281,7 @@ func authorised(ctx *fasthttp.RequestCtx, shop *campaigns.Shop) bool {
 	got := hex.EncodeToString(sum[:])
 	for _, k := range shop.Keys {
 		if k.RevokedMS == 0 && subtle.ConstantTimeCompare([]byte(got), []byte(k.SHA256)) == 1 {
-			return slices.Contains(k.Scopes, "events") || slices.Contains(k.Scopes, "write")
+			return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(k.Scopes, s) })
 		}
 	}
 	return false

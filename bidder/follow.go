@@ -56,7 +56,9 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 		b.profilesMu.Lock()
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
 			if !b.people.suppressed(e) {
+				b.sawTogether(e)
 				b.profiles.Load().Apply(e)
+				b.sawPrice(e)
 			}
 			return nil
 		})
@@ -117,6 +119,10 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 // fold applies a settlement from the log, of whichever node, to the book and
 // to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
+	if e.Type == events.TypeHide {
+		b.foldHide(e)
+		return
+	}
 	if !e.Settles || e.Test {
 		return
 	}
@@ -229,6 +235,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.profilesMu.Unlock()
 		if n%20 == 0 {
 			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000)
+			b.hidden.Expire(n/20, now-hiddenDays*24*60*60*1000)
 		}
 		if n%200 == 0 {
 			b.recordDrops()

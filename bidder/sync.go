@@ -200,7 +200,7 @@ func (p *people) sync(ctx *fasthttp.RequestCtx, exchange string) {
 		return
 	}
 	consent := consentOf(ctx)
-	if optedOut(ctx) || !p.cfg.Allowed(consent) || p.cookieSuppressed(ctx) {
+	if optedOut(ctx) || !p.mayMatch(exchange, consent) || p.cookieSuppressed(ctx) {
 		p.refused.Add(1)
 		answerPixel(ctx)
 		return

@@ -17,7 +17,8 @@ type Docs struct {
 	shops     map[uint32]*Shop
 	campaigns map[uint32]*Campaign
 	feeds     map[uint32]map[string]*ProductBucket // by shop, then record key
-	versions  map[string]int64                     // of every key, also deleted ones
+	states    map[uint32]*FeedState
+	versions  map[string]int64 // of every key, also deleted ones
 	changes   int64
 }
 
@@ -25,7 +26,7 @@ type Docs struct {
 func NewDocs() *Docs {
 	return &Docs{
 		shops: map[uint32]*Shop{}, campaigns: map[uint32]*Campaign{},
-		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{},
+		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{}, states: map[uint32]*FeedState{},
 	}
 }
 
@@ -44,6 +45,8 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 		err = d.shop(ids, r)
 	case kind == "campaign":
 		err = d.campaign(ids, r)
+	case kind == "feed":
+		err = d.feedState(ids, r)
 	default:
 		err = d.products(ids, r)
 	}
@@ -58,7 +61,7 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 // splitKey takes "shop/7", "campaign/12" and "products/7/3" apart.
 func splitKey(key string) (kind string, ids []uint32, err error) {
 	parts := strings.Split(key, "/")
-	want := map[string]int{"shop": 2, "campaign": 2, "products": 3}[parts[0]]
+	want := map[string]int{"shop": 2, "campaign": 2, "feed": 2, "products": 3}[parts[0]]
 	if len(parts) != want {
 		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID or products/SHOP/BUCKET", ErrRecord, key)
 	}
@@ -96,6 +99,18 @@ func (d *Docs) campaign(ids []uint32, r *Record) error {
 	return nil
 }
 
+func (d *Docs) feedState(ids []uint32, r *Record) error {
+	if r.Deleted {
+		delete(d.states, ids[0])
+		return nil
+	}
+	if r.Feed == nil || r.Feed.ShopID != ids[0] {
+		return errors.New("the record holds no feed of that shop")
+	}
+	d.states[ids[0]] = r.Feed
+	return nil
+}
+
 func (d *Docs) products(ids []uint32, r *Record) error {
 	feed := d.feeds[ids[0]]
 	if r.Deleted {
@@ -126,6 +141,9 @@ func (d *Docs) Input() Input {
 	}
 	for _, c := range d.campaigns {
 		in.Campaigns = append(in.Campaigns, c)
+	}
+	for _, s := range d.states {
+		in.Feeds = append(in.Feeds, s)
 	}
 	for _, feed := range d.feeds {
 		for _, b := range feed {

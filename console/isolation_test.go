@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,10 @@ var goodRequests = map[string]struct{ query, body string }{
 	"delete-campaign":       {},
 	"get-feed":              {},
 	"upload-feed":           {body: feedLines(1, 7).String()},
+	"update-feed":           {body: `{"id": "p0", "price": "9.99"}`},
+	"get-feed-source":       {},
+	"put-feed-source":       {body: `{"url": "https://feeds.shop.example/all.xml"}`},
+	"delete-feed-source":    {},
 	"list-products":         {},
 	"list-changes":          {},
 	"report-cost-per-order": {query: "?from=2026-11-01&to=2026-11-20"},
@@ -94,6 +99,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 		t.Run(op.OperationID, func(t *testing.T) {
 			visited++
+			b.clock.Advance(time.Minute) // wrong keys are counted by the minute
 			full := fill(path, theirs, theirCampaign, theirKey)
 			require.Equal(t, 401, b.call("", method, full, "").code, "without a key")
 			require.Equal(t, 401, b.call("gz_admin_"+strings.Repeat("a", 52), method, full, "").code, "with a made-up key")
@@ -129,7 +135,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-feed-source": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]

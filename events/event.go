@@ -41,6 +41,8 @@ const (
 	TypeLoss       Type = "loss"       // lurl
 	TypeImpression Type = "impression" // rendered: pixel in the markup, or VAST Impression
 	TypeClick      Type = "click"
+	TypeViewable   Type = "viewable"  // half of a display ad was on screen for a second
+	TypeHide       Type = "hide"      // the person wants no more of Product, or of the campaign
 	TypeRejection  Type = "rejection" // forged, expired or otherwise refused notice: moves no money
 	TypeDropped    Type = "dropped"   // count of bids dropped from the bounded queue, per campaign
 )

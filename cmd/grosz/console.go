@@ -22,6 +22,7 @@ type consoleConfig struct {
 	Addr    string   `config:"console" help:"address of the API and pages" default:"127.0.0.1:8090"`
 	Metrics string   `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8094"`
 	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
+	Private bool     `config:"feed-private" help:"let feeds be fetched from private and loopback addresses too"`
 }
 
 func (c *consoleConfig) Validate() error {
@@ -30,7 +31,7 @@ func (c *consoleConfig) Validate() error {
 
 func (c *consoleConfig) console(password string) console.Config {
 	return console.Config{
-		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka,
+		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, FetchPrivate: c.Private,
 		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password},
 	}
 }
@@ -48,7 +49,7 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	set := vm.NewSet()
 	s, err := console.New(c.console(password), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
-		ReadFeed: feedjob.Read,
+		ReadFeed: feedjob.Read, ReadDelta: feedjob.ReadDelta,
 		EnsureTopic: func(ctx context.Context) error {
 			// The others' partitions are the bidder's and the loader's to say.
 			return kafka.EnsureTopics(ctx, c.Kafka, kafka.CampaignTopics(), e.log)

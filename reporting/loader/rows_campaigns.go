@@ -45,7 +45,7 @@ func recordRow(r *campaigns.Record, p place, out emit) error {
 		c := r.Campaign
 		return put(out, campaignsTable, c.ID, c.ShopID, r.Version, c.Name, c.Kind, c.Status, c.Targeting,
 			cpm(c.Bid.CPM), nano(c.Budget.Day), nano(c.Budget.Total), p.loadedAt)
-	case r.Products != nil:
+	case r.Products != nil, r.Feed != nil:
 		return nil // feeds are not kept here
 	}
 	return fmt.Errorf("campaign record %q holds nothing that is known", r.Key)
