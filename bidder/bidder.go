@@ -20,6 +20,7 @@ import (
 	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/bidder/traffic"
 	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/events"
 	ekafka "github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
@@ -151,6 +152,9 @@ type Bidder struct {
 	book       *pacing.Book
 	leases     *leaseDesk // nil: none are needed
 	frequency  *pacing.Frequency
+	hidden     *pacing.Hidden // what people do not want to see again
+	pagePrices *pagePrices
+	together   *creatives.Together
 	bidLog     *ekafka.BidLog
 	days       dayCache
 	refusals   refusalCounts
@@ -159,6 +163,7 @@ type Bidder struct {
 	fromPages  *shopLimiter // from pages
 	visitors   VisitorSegments
 	conflicts  limiter
+	hides      limiter
 	repeats    repeatSet
 	samples    *Sampler
 	consents   *privacy.Cache
@@ -201,9 +206,9 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	b := &Bidder{
 		cfg: cfg, clock: d.Clock, keys: d.Keys, spool: d.Spool, log: d.Log,
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
-		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0),
+		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), pagePrices: newPagePrices(), together: creatives.NewTogether(),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
-		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100},
+		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: limiter{n: hidesPerSecond},
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 		geo: d.Geo, partners: d.Partners, wanted: wanted.New(0),
 	}
@@ -231,7 +236,11 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	}
 	b.urls.plain = newURLSet(cfg.PublicURL)
 	b.urls.secure = newURLSet("https" + cfg.PublicURL[strings.IndexByte(cfg.PublicURL, ':'):])
-	b.contexts.New = func() any { return newContext(b.nextSeed()) }
+	b.contexts.New = func() any {
+		c := newContext(b.nextSeed())
+		c.hidden, c.pagePrices, c.together = b.hidden, b.pagePrices, b.together
+		return c
+	}
 	if b.consents, err = privacy.NewCache(0); err != nil {
 		return nil, fmt.Errorf("consent cache: %w", err)
 	}

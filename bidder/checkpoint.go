@@ -157,7 +157,7 @@ func (b *Bidder) profileCheckpoint() *checkpoint {
 
 func (b *Bidder) bookCheckpoint() *checkpoint {
 	c := b.newCheckpoint("book.snap", func(w io.Writer, offsets map[int]int64) error {
-		return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w), b.leases.snapshot(w))
+		return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w), b.leases.snapshot(w), b.hidden.Snapshot(w))
 	})
 	b.restore(c, func(r io.Reader) (map[int]int64, error) {
 		offsets, err := b.book.Restore(r)
@@ -167,6 +167,8 @@ func (b *Bidder) bookCheckpoint() *checkpoint {
 				b.log.Error("frequency counts are not usable", "file", c.path, "err", err)
 			} else if err := b.leases.restore(r); err != nil {
 				b.log.Error("the ledger's fold is not usable; limits are told anew", "file", c.path, "err", err)
+			} else if err := b.hidden.Restore(r); err != nil {
+				b.log.Warn("what people hid is not in the checkpoint", "file", c.path, "err", err)
 			}
 		}
 		return offsets, err

@@ -102,23 +102,3 @@ func redirect(ctx *fasthttp.RequestCtx, target string) {
 	h.Set("Referrer-Policy", "no-referrer-when-downgrade")
 	ctx.SetStatusCode(fasthttp.StatusFound)
 }
-
-// why tells the person who met an ad why they saw it.
-func (b *Bidder) why(ctx *fasthttp.RequestCtx) {
-	var tok events.Token
-	err := b.keys.Verify(&tok, ctx.QueryArgs().Peek("t"), b.clock.NowMS(), events.ForClick)
-	s := b.state.Load()
-	if err != nil || s == nil || s.Snapshot.Shop(tok.ShopID) == nil {
-		ctx.Error("this link is not valid or has expired", fasthttp.StatusNotFound)
-		return
-	}
-	page := whyPage{Shop: s.Snapshot.Shop(tok.ShopID).Name, Known: tok.User != 0}
-	if camp, _ := s.Snapshot.Campaign(tok.CampaignID); camp != nil {
-		page.Kind = camp.Kind
-	}
-	ctx.SetContentType("text/html; charset=utf-8")
-	ctx.Response.Header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	if err := whyTemplate.Execute(ctx, page); err != nil {
-		b.log.Debug("why page not written", "err", err)
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -298,6 +299,12 @@ func (b *Bidder) clickBid(shop uint32, text string, now int64) events.ID {
 // authorised checks the bearer key against the shop's key hashes, which came
 // with the campaigns.
 func authorised(ctx *fasthttp.RequestCtx, shop *campaigns.Shop) bool {
+	return keyScoped(ctx, shop, "events", "write")
+}
+
+// keyScoped tells whether the request's key is the shop's, valid, and has one
+// of the scopes.
+func keyScoped(ctx *fasthttp.RequestCtx, shop *campaigns.Shop, scopes ...string) bool {
 	key, ok := strings.CutPrefix(string(ctx.Request.Header.Peek("Authorization")), "Bearer ")
 	if !ok {
 		return false
@@ -306,7 +313,7 @@ func authorised(ctx *fasthttp.RequestCtx, shop *campaigns.Shop) bool {
 	got := hex.EncodeToString(sum[:])
 	for _, k := range shop.Keys {
 		if k.RevokedMS == 0 && subtle.ConstantTimeCompare([]byte(got), []byte(k.SHA256)) == 1 {
-			return maySend(k)
+			return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(k.Scopes, s) })
 		}
 	}
 	return false

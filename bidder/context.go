@@ -10,6 +10,7 @@ import (
 	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/wanted"
 )
@@ -17,11 +18,14 @@ import (
 // bidContext is everything one request needs, reused from request to request.
 // It belongs to one goroutine at a time.
 type bidContext struct {
-	view    openrtb.Request
-	native  openrtb.NativeRequest
-	facts   campaigns.Facts
-	matcher *campaigns.Matcher
-	rng     *rand.ChaCha8
+	view       openrtb.Request
+	native     openrtb.NativeRequest
+	facts      campaigns.Facts
+	matcher    *campaigns.Matcher
+	rng        *rand.ChaCha8
+	hidden     *pacing.Hidden // may be nil in tests, as may be
+	pagePrices *pagePrices
+	together   *creatives.Together
 
 	state    *State
 	exchange *Exchange
@@ -112,10 +116,12 @@ type ad struct {
 	native                 creatives.Native
 	vast                   creatives.VAST
 	file                   campaigns.Video
-	links                  creatives.Links
+	links, quiet           creatives.Links
 	choice                 creatives.ChooseInput
 	choices                []creatives.Choice
 	cart, viewed, bought   []creatives.Ref
+	hidden, together       []uint64
+	moved                  movedPrices
 	found                  []*campaigns.Product
 	crid, serving, assetID []byte
 }

@@ -71,7 +71,9 @@ func (p *people) apply(e *events.Erasure) error {
 	p.b.segments.forget(e.UID)
 	p.b.profilesMu.Unlock()
 	p.b.wanted.Erase(e.UID, until)
-	receipt.Frequency = int64(p.b.frequency.Erase(p.pseudonyms([]segments.UserKey{e.UID})))
+	names := p.pseudonyms([]segments.UserKey{e.UID})
+	receipt.Frequency = int64(p.b.frequency.Erase(names))
+	p.b.hidden.Erase(names)
 	if p.cfg.Matches != nil {
 		n, ferr := p.cfg.Matches.Forget(e.UID, until)
 		receipt.Matches, err = int64(n), errors.Join(err, ferr)
@@ -230,7 +232,9 @@ func (p *people) eraseFrequency(sinceMS int64, optOutOnly bool) (n int) {
 	step := max(eraseBatch/shops, 1)
 	for len(who) > 0 {
 		k := min(step, len(who))
-		n += p.b.frequency.Erase(p.pseudonyms(who[:k]))
+		names := p.pseudonyms(who[:k])
+		n += p.b.frequency.Erase(names)
+		p.b.hidden.Erase(names)
 		who = who[k:]
 	}
 	return n

@@ -65,7 +65,9 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 		b.segments.engine.SetNow(b.clock.NowMS())
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
 			if !b.people.suppressed(e) {
+				b.sawTogether(e)
 				b.profiles.Load().ApplyFrom(e, m.Partition, m.Offset)
+				b.sawPrice(e)
 			}
 			return nil
 		})
@@ -132,6 +134,9 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 // to the book and to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
 	switch {
+	case e.Type == events.TypeHide:
+		b.foldHide(e)
+		return
 	case e.Test:
 		return
 	case e.Settles:
@@ -255,6 +260,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.segments.work()
 		if n%20 == 0 {
 			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000)
+			b.hidden.Expire(n/20, now-hiddenDays*24*60*60*1000)
 		}
 		if n%200 == 0 {
 			b.recordDrops()

@@ -46,7 +46,7 @@ func newMetrics(b *Bidder) *metricSet {
 	for _, r := range []string{events.RejectForged, events.RejectExpired, events.RejectMalformed} {
 		m.rejections[r] = s.NewCounter(fmt.Sprintf(`grosz_notices_rejected_total{reason=%q}`, r))
 	}
-	for _, t := range []events.Type{events.TypeWin, events.TypeBilling, events.TypeLoss, events.TypeImpression, events.TypeClick} {
+	for _, t := range []events.Type{events.TypeWin, events.TypeBilling, events.TypeLoss, events.TypeImpression, events.TypeClick, events.TypeViewable, events.TypeHide} {
 		m.notices[t] = s.NewCounter(fmt.Sprintf(`grosz_notices_total{type=%q}`, t))
 	}
 	gauge := func(name string, f func() float64) { s.NewGauge(name, f) }
@@ -88,6 +88,11 @@ func newMetrics(b *Bidder) *metricSet {
 	gauge(`grosz_partner_intent_evicted_total`, func() float64 { return float64(b.wanted.Stats().Evicted) })
 	gauge(`grosz_frequency_pairs`, func() float64 { n, _, _ := b.frequency.Stats(); return float64(n) })
 	gauge(`grosz_frequency_pairs_max`, func() float64 { _, n, _ := b.frequency.Stats(); return float64(n) })
+	gauge(`grosz_products_viewed`, func() float64 { return float64(b.together.Products()) })
+	gauge(`grosz_page_prices`, func() float64 { return float64(b.pagePrices.len()) })
+	gauge(`grosz_page_prices_max`, func() float64 { return maxPagePrices })
+	gauge(`grosz_hidden_people`, func() float64 { n, _, _ := b.hidden.Stats(); return float64(n) })
+	gauge(`grosz_hidden_people_max`, func() float64 { _, n, _ := b.hidden.Stats(); return float64(n) })
 	return m
 }
 

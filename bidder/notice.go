@@ -19,6 +19,8 @@ const (
 	pathImpression = "/i"
 	pathClick      = "/c"
 	pathWhy        = "/why"
+	pathViewable   = "/i/v"
+	pathHide       = "/hide"
 )
 
 // noticeType is the event that a notice path reports.
@@ -32,6 +34,8 @@ func noticeType(path string) (events.Type, bool) {
 		return events.TypeLoss, true
 	case pathImpression:
 		return events.TypeImpression, true
+	case pathViewable:
+		return events.TypeViewable, true
 	}
 	return "", false
 }
@@ -45,7 +49,7 @@ func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
 	now := b.clock.NowMS()
 	args := ctx.QueryArgs()
 	purpose := events.ForNotice
-	if typ == events.TypeImpression {
+	if typ == events.TypeImpression || typ == events.TypeViewable {
 		purpose = events.ForImpression
 	}
 	if err := b.keys.Verify(&tok, args.Peek("t"), now, purpose); err != nil {
@@ -100,7 +104,7 @@ func (b *Bidder) location(shop uint32) *time.Location {
 
 // readPrice classifies the price macro (§ 4.4): exchanges replace it blindly.
 func (b *Bidder) readPrice(e *events.Event, tok *events.Token, raw []byte) {
-	if e.Type == events.TypeLoss {
+	if e.Type == events.TypeLoss || e.Type == events.TypeViewable {
 		return
 	}
 	p, status := money.CPM(0), events.PriceUnreadable
@@ -162,7 +166,7 @@ func (b *Bidder) reject(typ events.Type, tok *events.Token, err error, text []by
 var pixelGIF = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 
 func answerNotice(ctx *fasthttp.RequestCtx, typ events.Type) {
-	if typ != events.TypeImpression {
+	if typ != events.TypeImpression && typ != events.TypeViewable {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 		return
 	}

@@ -18,6 +18,9 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	if c.basis.Identify && !c.user.IsZero() {
 		o.user = segments.Pseudonym(camp.Shop.Salt, c.user)
 	}
+	if b.hidden.Campaign(o.user, camp.ID) {
+		return ReasonHidden
+	}
 	if cap := camp.Frequency; cap.Impressions > 0 {
 		window := int64(cap.Hours) * int64(time.Hour/time.Millisecond)
 		if o.user == 0 || b.frequency.Count(o.user, camp.ID, c.nowMS-window) >= cap.Impressions {

@@ -18,7 +18,22 @@ func (c *bidContext) chooseProducts(o *bid, slots int) {
 		a.remember(p)
 	}
 	a.lookFor(c, camp)
-	a.choice = creatives.ChooseInput{
+	a.hidden = c.hidden.Products(a.hidden[:0], o.user)
+	for _, h := range a.hidden {
+		a.bought = append(a.bought, creatives.Ref{Hash: h})
+	}
+	if !c.state.Snapshot.FeedFresh(camp.Shop.Shop, c.nowMS) {
+		a.choices = a.choices[:0] // prices and stock of a feed that old may be wrong
+		return
+	}
+	a.moved = movedPrices{shop: camp.Shop, seen: c.pagePrices, nowMS: c.nowMS}
+	a.together = a.together[:0]
+	for _, refs := range [...][]creatives.Ref{a.cart, a.viewed} {
+		if len(refs) > 0 { // what others looked at beside the latest of each
+			a.together = c.together.With(a.together, camp.ShopID, refs[0].Hash)
+		}
+	}
+	a.choice = creatives.ChooseInput{Refuse: &a.moved, Together: a.together, Trending: c.together.Trending(camp.ShopID),
 		Catalogue: camp.Shop.Catalogue, Cart: a.cart, Viewed: a.viewed, Purchased: a.bought,
 		Wanted: a.found, WantedFirst: camp.Kind == campaigns.KindIntent, Slots: slots, Seed: c.draw(),
 	}

@@ -15,13 +15,13 @@ import (
 
 // urlSet is the beginnings of our URLs in one scheme.
 type urlSet struct {
-	base, assets, win, bill, loss, impression, click, why, failed, played string
+	base, assets, win, bill, loss, impression, viewable, click, why, failed, played string
 }
 
 func newURLSet(base string) urlSet {
 	return urlSet{
 		base: base, assets: base + "/assets", win: base + pathWin + "?t=", bill: base + pathBill + "?t=", loss: base + pathLoss + "?t=",
-		impression: base + pathImpression + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=",
+		impression: base + pathImpression + "?t=", viewable: base + pathViewable + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=",
 		failed: base + pathVideoError + "?t=", played: base + pathVideoTrack + "?t=",
 	}
 }
@@ -279,7 +279,7 @@ func creativeVersion(cr *campaigns.Creative) int64 {
 // render writes the ad into c.adm and its crid into c.ads.crid.
 func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet) bool {
 	a := &c.ads
-	c.links(urls, c.secure(&c.view.Imps[o.imp]), o.media == events.MediaVideo)
+	c.links(o, urls, c.secure(&c.view.Imps[o.imp]))
 	tmpl := creatives.TemplateAuto
 	var ok bool
 	switch o.media {
@@ -298,10 +298,10 @@ func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign,
 }
 
 // links makes the URLs that the ad calls, in c.urls.
-func (c *bidContext) links(urls *urlSet, secure, video bool) {
+func (c *bidContext) links(o *bid, urls *urlSet, secure bool) {
 	l := &c.ads.links
 	u := c.urls[:0]
-	need := 6 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
+	need := 7 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
 	if cap(u) < need {
 		u = make([]byte, 0, 2*need)
 	}
@@ -315,8 +315,11 @@ func (c *bidContext) links(urls *urlSet, secure, video bool) {
 		ClickURL: join(urls.click, c.clickToken, ""), WhyURL: join(urls.why, c.clickToken, ""),
 		ClickMacro: c.exchange.clickMacro, ClickEncode: c.exchange.clickEncode, AssetBase: urls.assets, Secure: secure,
 	}
-	if video {
+	if o.media == events.MediaVideo {
 		l.ErrorURL, l.TrackURL = join(urls.failed, c.impToken, ""), join(urls.played, c.impToken, "")
+	}
+	if o.media != events.MediaBanner || c.mayScript(o) {
+		l.ViewURL = join(urls.viewable, c.impToken, "")
 	}
 	c.urls = u
 }
@@ -355,6 +358,9 @@ func (c *bidContext) renderVideo(o *bid, camp *campaigns.CompiledCampaign) bool 
 		}
 		if w > 0 && h > 0 {
 			c.fillBanner(&a.companion, o, camp, w, h, creatives.TemplateAuto)
+			a.quiet = a.links
+			a.quiet.ViewURL = nil // the video says itself whether it is seen
+			a.companion.Links = &a.quiet
 			a.vast.Companion = &a.companion
 			break
 		}

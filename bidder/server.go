@@ -85,6 +85,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.pixelHello(ctx)
 		case pathWhy:
 			b.why(ctx)
+		case pathHide:
+			b.hide(ctx)
 		case pathOptOut:
 			b.people.optOut(ctx)
 		case PathExplain, PathSamples:
@@ -115,6 +117,10 @@ func (b *Bidder) other(ctx *fasthttp.RequestCtx, path string, assets fasthttp.Re
 		return
 	}
 	if id, ok := strings.CutPrefix(path, "/api/v1/shops/"); ok {
+		if shop, campaign, ok := previewPath(id); ok {
+			b.servePreview(ctx, shop, campaign)
+			return
+		}
 		if id, ok := strings.CutSuffix(id, "/events"); ok {
 			shop := b.shopOf(id)
 			switch {

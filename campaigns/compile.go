@@ -20,6 +20,7 @@ type Input struct {
 	Segments  []*Segment
 	Audiences []*AudienceBucket
 	Lists     []*ListPart
+	Feeds     []*FeedState
 }
 
 // Problem is a document that was left out, and why.
@@ -93,6 +94,10 @@ func (c *Compiler) Compile(in Input) (*Snapshot, []Problem) {
 	s := &Snapshot{Version: in.Version, shops: map[uint32]*CompiledShop{}, byID: make(map[uint32]int32, len(in.Campaigns))}
 	problems := c.compileShops(in, s)
 	c.shopLists(in, s)
+	s.feeds = make(map[uint32]int64, len(in.Feeds))
+	for _, f := range in.Feeds {
+		s.feeds[f.ShopID] = f.CheckedMS
+	}
 	live := make(map[uint32]*campaignEntry, len(in.Campaigns))
 	for _, doc := range in.Campaigns {
 		e := c.campaign(doc, s.shops[doc.ShopID])

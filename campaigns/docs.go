@@ -21,6 +21,7 @@ type Docs struct {
 	versions  map[string]int64                     // of every key, also deleted ones
 	segments  map[uint32]*Segment
 	audiences map[string]*AudienceBucket // by record key
+	states    map[uint32]*FeedState
 	changes   int64
 }
 
@@ -30,7 +31,8 @@ func NewDocs() *Docs {
 		shops: map[uint32]*Shop{}, campaigns: map[uint32]*Campaign{},
 		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{},
 		segments: map[uint32]*Segment{}, audiences: map[string]*AudienceBucket{},
-		lists: map[uint32]map[string]*ListPart{},
+		lists:  map[uint32]map[string]*ListPart{},
+		states: map[uint32]*FeedState{},
 	}
 }
 
@@ -55,6 +57,8 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 		err = d.audience(ids, r)
 	case kind == "list":
 		err = d.list(ids, r)
+	case kind == "feed":
+		err = d.feedState(ids, r)
 	default:
 		err = d.products(ids, r)
 	}
@@ -69,7 +73,7 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 // splitKey takes "shop/7", "campaign/12", "products/7/3" and their like apart.
 func splitKey(key string) (kind string, ids []uint32, err error) {
 	parts := strings.Split(key, "/")
-	want := map[string]int{"shop": 2, "campaign": 2, "products": 3, "segment": 2, "audience": 3, "list": 4}[parts[0]]
+	want := map[string]int{"shop": 2, "campaign": 2, "feed": 2, "products": 3, "segment": 2, "audience": 3, "list": 4}[parts[0]]
 	if len(parts) != want {
 		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET, segment/ID, audience/SEGMENT/BUCKET or list/SHOP/ID/PART", ErrRecord, key)
 	}
@@ -107,6 +111,18 @@ func (d *Docs) campaign(ids []uint32, r *Record) error {
 	return nil
 }
 
+func (d *Docs) feedState(ids []uint32, r *Record) error {
+	if r.Deleted {
+		delete(d.states, ids[0])
+		return nil
+	}
+	if r.Feed == nil || r.Feed.ShopID != ids[0] {
+		return errors.New("the record holds no feed of that shop")
+	}
+	d.states[ids[0]] = r.Feed
+	return nil
+}
+
 func (d *Docs) products(ids []uint32, r *Record) error {
 	feed := d.feeds[ids[0]]
 	if r.Deleted {
@@ -137,6 +153,9 @@ func (d *Docs) Input() Input {
 	}
 	for _, c := range d.campaigns {
 		in.Campaigns = append(in.Campaigns, c)
+	}
+	for _, s := range d.states {
+		in.Feeds = append(in.Feeds, s)
 	}
 	for _, feed := range d.feeds {
 		for _, b := range feed {

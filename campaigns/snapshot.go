@@ -19,7 +19,14 @@ type Snapshot struct {
 
 	shops map[uint32]*CompiledShop
 	byID  map[uint32]int32
+	feeds map[uint32]int64 // when feeds were last checked, by shop, ms UTC
 	index index
+}
+
+// FeedFresh tells whether the shop's products may be shown at nowMS by the
+// age of its feed.
+func (s *Snapshot) FeedFresh(shop *Shop, nowMS int64) bool {
+	return shop.FeedMaxAgeHours <= 0 || nowMS-s.feeds[shop.ID] <= int64(shop.FeedMaxAgeHours)*60*60*1000
 }
 
 // CompiledShop is a shop with what the hot path derives from it.
@@ -110,7 +117,7 @@ func (c *Creative) Takes(w, h int) bool {
 func StandardSizes() []Size {
 	return []Size{
 		{300, 250}, {300, 600}, {160, 600}, {728, 90}, {970, 250}, {320, 50}, {320, 100},
-		{336, 280}, {468, 60}, {120, 600}, {250, 250}, {200, 200},
+		{336, 280}, {468, 60}, {120, 600}, {250, 250}, {200, 200}, {320, 480}, {480, 320},
 	}
 }
 
@@ -119,7 +126,9 @@ func standardSize(w, h int) bool {
 	case 300:
 		return h == 250 || h == 600
 	case 320:
-		return h == 50 || h == 100
+		return h == 50 || h == 100 || h == 480
+	case 480:
+		return h == 320
 	case 160, 120:
 		return h == 600
 	case 728:

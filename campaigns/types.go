@@ -47,6 +47,13 @@ type Shop struct {
 	// Categories are IAB content categories of the shop's ads (bid.cat).
 	Categories []string `json:"categories,omitempty"`
 	Active     bool     `json:"active"`
+	// FeedMaxAgeHours is how old a feed may be whose products are still shown;
+	// 0: as old as it likes.
+	FeedMaxAgeHours int `json:"feed_max_age_hours,omitempty"`
+	// PriceMoveBPS is how far the price that visitors see on a product's page
+	// may be from the feed's before the product is not shown any more, in
+	// basis points; 0: as far as it likes.
+	PriceMoveBPS int64 `json:"price_move_bps,omitempty"`
 	// Keys open the shop's API: only hashes leave the console.
 	Keys []Key `json:"keys,omitempty"`
 	// Salt makes the pseudonyms of the shop's users its own: 32 hex digits,
@@ -128,7 +135,7 @@ type Creative struct {
 	Media string `json:"media"` // banner, video or native
 	// Sizes a banner may take; empty means every standard size.
 	Sizes []Size `json:"sizes,omitempty"`
-	// Template of a banner: "grid", "single" or "logo"; empty means chosen by
+	// Template of a banner: "grid", "carousel", "single" or "logo"; empty means chosen by
 	// the size and by how many products there are.
 	Template string `json:"template,omitempty"`
 	Title    string `json:"title,omitempty"`
@@ -173,6 +180,30 @@ type Product struct {
 	Price     money.Nano     `json:"price"`
 	Currency  money.Currency `json:"currency"`
 	Available bool           `json:"available"`
+	// ListPrice is the shop's regular price while Price is a reduced one; 0:
+	// it is not reduced.
+	ListPrice money.Nano `json:"list_price,omitempty"`
+	// Lowest30 is the lowest price of the 30 days before the reduction, the
+	// only one that a discount may be shown against (Directive 98/6/EC, art.
+	// 6a); from the feed, else from our own history of its prices. 0: not known.
+	Lowest30 money.Nano `json:"lowest_30d,omitempty"`
+	// GTIN is the article's number, Group what its variants share.
+	GTIN  string `json:"gtin,omitempty"`
+	Group string `json:"item_group_id,omitempty"`
+	// MarginBPS is what the shop keeps of the price, MarginClass its own word
+	// for that; custom labels are the shop's own, 0 to 4.
+	MarginBPS   int64    `json:"margin_bps,omitempty"`
+	MarginClass string   `json:"margin_class,omitempty"`
+	Labels      []string `json:"custom_labels,omitempty"`
+}
+
+// Discount is how far Price is below the lowest price of the 30 days before,
+// in whole percent, rounded down; 0 where there is none that may be shown.
+func (p *Product) Discount() int {
+	if p.Lowest30 <= 0 || p.Price <= 0 || p.Price >= p.Lowest30 {
+		return 0
+	}
+	return int((p.Lowest30 - p.Price) / max(p.Lowest30/100, 1))
 }
 
 // Record is one message of the compacted topic `grosz.campaigns`: the whole
@@ -192,6 +223,15 @@ type Record struct {
 	Segment  *Segment        `json:"segment,omitempty"`
 	Audience *AudienceBucket `json:"audience,omitempty"`
 	List     *ListPart       `json:"list,omitempty"`
+	Feed     *FeedState      `json:"feed,omitempty"` // key "feed/7"
+}
+
+// FeedState is how fresh a shop's feed is.
+type FeedState struct {
+	ShopID uint32 `json:"shop_id"`
+	// CheckedMS is when the feed was last known to be as the shop has it, ms
+	// UTC: loaded, or fetched and found unchanged.
+	CheckedMS int64 `json:"checked"`
 }
 
 // ProductBucket is a slice of a shop's feed: the products whose hashed ID

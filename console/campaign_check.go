@@ -175,7 +175,7 @@ func checkCreative(p *problems, at string, c *campaigns.Creative) {
 		}
 	}
 	if c.Template != "" {
-		checkOneOf(p, at+".template", c.Template, "grid", "single", "logo")
+		checkOneOf(p, at+".template", c.Template, "grid", "carousel", "single", "logo")
 	}
 	checkText(p, at+".title", c.Title, 0, 200)
 	checkText(p, at+".body", c.Body, 0, 500)

@@ -37,18 +37,21 @@ type Config struct {
 	// Bidder is the listener of the bidder that explains, host:port; empty
 	// means that there are no explanations.
 	Bidder string
-	// MaxFeedBytes bounds an upload; 0 means 256 MiB.
+	// MaxFeedBytes bounds an upload; 0 means 1 GiB.
 	MaxFeedBytes int64
-	// MaxProducts bounds a shop's feed; 0 means 200,000.
+	// MaxProducts bounds a shop's feed; 0 means 1,000,000.
 	MaxProducts int
+	// FetchPrivate lets feeds be fetched from private and loopback addresses:
+	// for trials and tests.
+	FetchPrivate bool
 }
 
 func (c Config) withDefaults() Config {
 	if c.MaxFeedBytes == 0 {
-		c.MaxFeedBytes = 256 << 20
+		c.MaxFeedBytes = 1 << 30
 	}
 	if c.MaxProducts == 0 {
-		c.MaxProducts = 200_000
+		c.MaxProducts = 1_000_000
 	}
 	return c
 }
@@ -153,6 +156,8 @@ type Deps struct {
 	Version string
 	// ReadFeed reads uploads; nil means that feeds cannot be uploaded.
 	ReadFeed FeedReader
+	// ReadDelta reads updates of feeds; nil means that there are none.
+	ReadDelta FeedDeltaReader
 	// EnsureTopic makes the topic grosz.campaigns, trying until ctx ends.
 	EnsureTopic func(ctx context.Context) error
 	// Writer sends to Kafka in place of one made for Config.Brokers.

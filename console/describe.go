@@ -68,7 +68,7 @@ var documented = map[string]map[string]fieldDoc{
 		"id":        {text: "Given by the console; name it in a patch to keep it"},
 		"media":     {text: "Kind of ad", required: true, enum: []any{"banner", "video", "native"}},
 		"sizes":     {text: "Sizes of a banner; none means every standard size"},
-		"template":  {text: "Template of a banner; empty means by size and products", enum: []any{"", "grid", "single", "logo"}},
+		"template":  {text: "Template of a banner; empty means by size and products", enum: []any{"", "grid", "carousel", "single", "logo"}},
 		"title":     {text: "Headline where no product gives one"},
 		"body":      {text: "Text below it"},
 		"cta":       {text: "Text of the button"},
@@ -99,6 +99,14 @@ var documented = map[string]map[string]fieldDoc{
 		"price":     {text: "Price"},
 		"currency":  {text: "Currency of the price"},
 		"available": {text: "Whether it is in stock"},
+
+		"list_price":    {text: "Regular price while the price is reduced"},
+		"lowest_30d":    {text: "Lowest price of the 30 days before the reduction: what a discount is shown against; from the feed, else from the prices seen here"},
+		"gtin":          {text: "Number of the article"},
+		"item_group_id": {text: "What its variants share"},
+		"margin_bps":    {text: "Margin in basis points of the price"},
+		"margin_class":  {text: "The shop's own class of margin"},
+		"custom_labels": {text: "The shop's own labels, 0 to 4"},
 	},
 }
 

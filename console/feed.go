@@ -33,24 +33,25 @@ const uploadKey = "upload"
 // uploads lets few uploads in at a time, and one per shop.
 type uploads struct {
 	mu    sync.Mutex
-	shops map[uint32]bool
+	shops map[uint32]*feedJob
 }
 
-func newUploads() uploads { return uploads{shops: map[uint32]bool{}} }
+func newUploads() uploads { return uploads{shops: map[uint32]*feedJob{}} }
 
 // begin takes a place for a shop's upload; end gives it back.
-func (u *uploads) begin(shop uint32) (end func(), err error) {
+func (u *uploads) begin(shop uint32, from string, nowMS int64) (job *feedJob, end func(), err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.shops[shop] {
-		return nil, failure(http.StatusConflict, "another upload of this feed is under way")
+	if u.shops[shop] != nil {
+		return nil, nil, failure(http.StatusConflict, "another upload of this feed is under way")
 	}
 	if len(u.shops) >= uploadsAtOnce {
-		return nil, huma.ErrorWithHeaders(failure(http.StatusServiceUnavailable, "other feeds are being uploaded: try again soon"),
+		return nil, nil, huma.ErrorWithHeaders(failure(http.StatusServiceUnavailable, "other feeds are being uploaded: try again soon"),
 			http.Header{"Retry-After": {"10"}})
 	}
-	u.shops[shop] = true
-	return func() {
+	job = &feedJob{from: from, startedMS: nowMS}
+	u.shops[shop] = job
+	return job, func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		delete(u.shops, shop)
@@ -64,6 +65,7 @@ type Feed struct {
 	Updated  int64      `json:"updated" doc:"When it was uploaded, ms UTC"`
 	Products int        `json:"products" doc:"Products that it holds"`
 	Report   FeedReport `json:"report" doc:"What the last upload held"`
+	Job      *FeedJob   `json:"job,omitempty" doc:"The upload or fetch that is under way"`
 }
 
 func feedView(f store.Feed) (Feed, error) {
@@ -90,6 +92,8 @@ func (s *Server) feedRoutes() {
 		"text/csv": binary, "text/tab-separated-values": binary, "application/xml": binary, "application/json": binary,
 		"application/x-ndjson": binary, "application/gzip": binary, "application/octet-stream": binary,
 	}}
+	s.feedDeltaRoute(binary)
+	s.feedSourceRoutes()
 	register(s, route{Operation: huma.Operation{
 		OperationID: "get-feed", Method: http.MethodGet, Path: path, Tags: tags, Summary: "Read about the feed",
 	}, access: accessRead}, s.getFeed)
@@ -129,74 +133,16 @@ func (s *Server) uploadFeed(ctx context.Context, in *uploadInput) (*feedOutput, 
 	if s.deps.ReadFeed == nil {
 		return nil, failure(http.StatusNotImplemented, "feeds cannot be read here")
 	}
-	end, err := s.uploads.begin(in.Shop)
+	job, end, err := s.uploads.begin(in.Shop, "upload", s.clock.NowMS())
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	start := time.Now()
-	shop, err := s.store.View().Shop(ctx, in.Shop)
+	f, err := s.loadFeed(ctx, &load{shop: in.Shop, format: in.Format, body: in.body, dry: in.DryRun, actor: caller(ctx).actor(), match: in.check, job: job})
 	if err != nil {
 		return nil, err
 	}
-	old, err := s.store.View().Feed(ctx, in.Shop)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	if err := in.check(old.Version); err != nil {
-		return nil, err
-	}
-	products, report, err := s.readFeed(ctx, in, &shop.Shop)
-	if err != nil {
-		return nil, err
-	}
-	if in.DryRun {
-		return &feedOutput{ETag: etag(old.Version), Body: Feed{ShopID: in.Shop, Version: old.Version, Updated: old.UpdatedMS, Products: len(products), Report: report}}, nil
-	}
-	feed, sent, err := s.keepFeed(ctx, in, products, old.Buckets, report)
-	if err != nil {
-		return nil, err
-	}
-	s.metrics.uploads.Inc()
-	s.metrics.uploadS.UpdateDuration(start)
-	s.log.Info("feed uploaded", "shop", in.Shop, "products", feed.Products, "rejected", report.Rejected, "messages", sent, "took", time.Since(start))
-	v, err := feedView(feed)
-	return &feedOutput{ETag: etag(v.Version), Body: v}, err
-}
-
-// readFeed reads the upload into products with distinct ids.
-func (s *Server) readFeed(ctx context.Context, in *uploadInput, shop *campaigns.Shop) ([]campaigns.Product, FeedReport, error) {
-	var products []campaigns.Product
-	at := map[string]int{}
-	repeated := 0
-	body := http.MaxBytesReader(nil, io.NopCloser(in.body), s.cfg.MaxFeedBytes)
-	opts := FeedOptions{Format: in.Format, Currency: shop.Currency, MaxProducts: s.cfg.MaxProducts, MaxBytes: s.cfg.MaxFeedBytes, Now: time.UnixMilli(s.clock.NowMS())}
-	report, err := s.deps.ReadFeed(ctx, body, opts, func(p campaigns.Product) error {
-		if i, ok := at[p.ID]; ok {
-			repeated++
-			products[i] = p
-			return nil
-		}
-		if len(products) >= s.cfg.MaxProducts {
-			return failure(http.StatusRequestEntityTooLarge, "the feed has more than "+strconv.Itoa(s.cfg.MaxProducts)+" products")
-		}
-		at[p.ID] = len(products)
-		products = append(products, p)
-		return nil
-	})
-	if err != nil {
-		return nil, report, feedError(ctx, err, s.cfg.MaxFeedBytes)
-	}
-	report.Repeated += repeated
-	report.Accepted = len(products)
-	if report.Problems == nil {
-		report.Problems = []FeedProblem{}
-	}
-	report.Problems = report.Problems[:min(len(report.Problems), feedFileProblem)]
-	if len(products) == 0 {
-		return nil, report, noProducts(report)
-	}
-	return products, report, nil
+	return &feedOutput{ETag: etag(f.Version), Body: f}, nil
 }
 
 // feedError is the answer to an upload that could not be read to its end.
@@ -230,32 +176,16 @@ func noProducts(report FeedReport) error {
 	return failure(http.StatusUnprocessableEntity, fmt.Sprintf("the upload has %d rows and no good product: the feed stays as it was", report.Rows), details...)
 }
 
-// keepFeed stores a feed unless another upload came between.
-func (s *Server) keepFeed(ctx context.Context, in *uploadInput, products []campaigns.Product, now int, report FeedReport) (store.Feed, int, error) {
-	buckets, err := store.Buckets(products, now)
-	if err != nil {
-		return store.Feed{}, 0, err
-	}
-	text, err := json.Marshal(report)
-	if err != nil {
-		return store.Feed{}, 0, fmt.Errorf("write the report: %w", err)
-	}
-	var feed store.Feed
-	var sent int
-	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
-		var err error
-		feed, sent, err = tx.PutFeed(ctx, in.Shop, buckets, string(text))
-		return err
-	})
-	return feed, sent, err
-}
-
 func (s *Server) getFeed(ctx context.Context, in *struct{ ShopPath }) (*feedOutput, error) {
 	f, err := s.store.View().Feed(ctx, in.Shop)
+	if job := s.uploads.progress(in.Shop); errors.Is(err, store.ErrNotFound) && job != nil {
+		return &feedOutput{Body: Feed{ShopID: in.Shop, Job: job, Report: FeedReport{Problems: []FeedProblem{}}}}, nil // the first one is on its way
+	}
 	if err != nil {
 		return nil, err
 	}
 	v, err := feedView(f)
+	v.Job = s.uploads.progress(in.Shop)
 	return &feedOutput{ETag: etag(v.Version), Body: v}, err
 }
 

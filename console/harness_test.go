@@ -21,6 +21,7 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/console/report"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/money"
 )
 
 // testNow is where test clocks stand: 2026-11-22 10:00 UTC.
@@ -41,7 +42,7 @@ func start(t *testing.T, change func(*Config, *Deps)) *bench {
 	cfg := Config{Dir: t.TempDir(), Addr: "127.0.0.1:0"}
 	deps := Deps{
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: clk, Version: "test",
-		ReadFeed: readLines, Reports: &fakeReports{},
+		ReadFeed: readLines, ReadDelta: readDeltas, Reports: &fakeReports{},
 	}
 	if change != nil {
 		change(&cfg, &deps)
@@ -205,4 +206,36 @@ func feedLines(n, round int) *bytes.Buffer {
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	require.Eventually(t, holds, 30*time.Second, 10*time.Millisecond, what)
+}
+
+// readDeltas is a small reader of updates as JSON lines.
+func readDeltas(_ context.Context, r io.Reader, opts FeedOptions, take func(FeedDelta) error) (FeedReport, error) {
+	rep := FeedReport{Format: "jsonl"}
+	sc := bufio.NewScanner(r)
+	for sc.Scan() {
+		rep.Rows++
+		rep.Accepted++
+		var row struct {
+			ID      string
+			Price   *money.Nano
+			Deleted bool
+		}
+		if err := json.Unmarshal(sc.Bytes(), &row); err != nil {
+			return rep, err
+		}
+		err := take(FeedDelta{Line: rep.Rows, ID: row.ID, Deleted: row.Deleted, Apply: func(old *campaigns.Product) (campaigns.Product, string, string) {
+			if old == nil {
+				return campaigns.Product{}, "title", "is missing"
+			}
+			p := *old
+			if row.Price != nil {
+				p.Price, p.Lowest30 = *row.Price, 0
+			}
+			return p, "", ""
+		}})
+		if err != nil {
+			return rep, err
+		}
+	}
+	return rep, sc.Err()
 }

@@ -46,6 +46,10 @@ var goodRequests = map[string]struct{ query, body string }{
 	"list-lists":             {},
 	"upload-list":            {body: "spam.example\n"},
 	"delete-list":            {},
+	"update-feed":            {body: `{"id": "p0", "price": "9.99"}`},
+	"get-feed-source":        {},
+	"put-feed-source":        {body: `{"url": "https://feeds.shop.example/all.xml"}`},
+	"delete-feed-source":     {},
 }
 
 // withoutShop are the routes whose path names no shop, and what another
@@ -155,7 +159,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]

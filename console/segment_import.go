@@ -91,7 +91,7 @@ func (s *Server) importMembers(ctx context.Context, in *importInput) (*importOut
 	if seg.Source != campaigns.SegmentImport {
 		return nil, failure(http.StatusConflict, "members of a rule follow from the rule: make a segment with source import")
 	}
-	end, err := s.uploads.begin(in.Shop)
+	_, end, err := s.uploads.begin(in.Shop, "members", s.clock.NowMS())
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/grosz/grosz/console/fetch"
 	"github.com/grosz/grosz/console/publish"
 	"github.com/grosz/grosz/console/report"
 	"github.com/grosz/grosz/console/store"
@@ -39,6 +40,8 @@ type Server struct {
 	health    healthCache
 	uploads   uploads
 	explainer *explainer // nil without a bidder
+	fetcher   *fetch.Client
+	fetchNow  chan struct{}
 	// closers end what New has opened, in reverse order.
 	closers   []func() error
 	closeOnce sync.Once
@@ -95,6 +98,8 @@ func (s *Server) open() error {
 	s.metrics = newServerMetrics(s)
 	s.uploads = newUploads()
 	s.explainer = newExplainer(s.cfg.Bidder)
+	s.fetcher = fetch.New(fetch.Config{AllowPrivate: s.cfg.FetchPrivate, MaxBytes: s.cfg.MaxFeedBytes})
+	s.fetchNow = make(chan struct{}, 1)
 	s.handler = s.routes()
 	return nil
 }
@@ -165,6 +170,11 @@ func (s *Server) Run(ctx context.Context) error {
 		published <- s.publisher.Run(pubCtx)
 	}()
 
+	fetching, stopFetching := context.WithCancel(ctx)
+	defer stopFetching()
+	fetched := make(chan struct{})
+	go func() { defer close(fetched); s.runFetches(fetching) }()
+
 	var errs []error
 	select {
 	case <-ctx.Done():
@@ -188,6 +198,8 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
 		errs = append(errs, fmt.Errorf("console: serve: %w", err))
 	}
+	stopFetching()
+	<-fetched
 	stopPublisher()
 	errs = append(errs, <-published, s.Close())
 	return errors.Join(errs...)
@@ -211,6 +223,8 @@ type serverMetrics struct {
 	badKeys *metrics.Counter
 	uploads *metrics.Counter
 	uploadS *metrics.Histogram
+	// fetches worked, or failed.
+	fetches, fetchFailures *metrics.Counter
 }
 
 func newServerMetrics(s *Server) serverMetrics {
@@ -235,6 +249,7 @@ func newServerMetrics(s *Server) serverMetrics {
 		badKeys: set.NewCounter("grosz_console_bad_keys_total"),
 		uploads: set.NewCounter("grosz_console_feed_uploads_total"),
 		uploadS: set.NewHistogram("grosz_console_feed_upload_seconds"),
+		fetches: set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
 	}
 }
 

@@ -47,6 +47,8 @@ func AppendBanner(dst []byte, b *Banner) []byte {
 		dst = r.grid(dst)
 	case TemplateSingle:
 		dst = r.single(dst)
+	case TemplateCarousel:
+		dst = r.carousel(dst)
 	default:
 		dst = r.logo(dst)
 	}
@@ -61,6 +63,8 @@ type render struct {
 	l   *Links
 	w   *words
 	fam family
+	// deals: there is room to say what a discount is against.
+	deals bool
 	// Where in the buffer the escaped shop-level click URL stands, to copy it
 	// from there for every further link.
 	clickAt, clickEnd int
@@ -89,7 +93,13 @@ func (r *render) head(dst []byte, t Template) []byte {
 	dst = append(dst, r.w.ad...)
 	dst = append(dst, `</title><style>`...)
 	dst = append(dst, cssBase...)
-	dst = append(dst, styles[t-TemplateGrid][r.fam]...)
+	if t == TemplateCarousel {
+		dst = append(append(dst, styles[TemplateSingle-TemplateGrid][r.fam]...), cssCarousel...)
+		dst = append(dst, turnStyles[min(len(b.Products), MaxTurns)]...)
+	} else {
+		dst = append(dst, styles[t-TemplateGrid][r.fam]...)
+	}
+	r.deals = r.fam == half || r.fam == tower || r.fam == billboard || r.fam == box && t != TemplateGrid && b.H >= 200
 	dst = append(dst, `</style></head><body><div class="gz" style="width:`...)
 	dst = strconv.AppendInt(dst, int64(b.W), 10)
 	dst = append(dst, `px;height:`...)
@@ -193,6 +203,17 @@ func (r *render) image(dst []byte, class, url, alt string) []byte {
 	return append(appendText(dst, initial(alt), 0, html), `</span>`...)
 }
 
+// picture is a product's picture, with its discount on it where there is one
+// that may be shown.
+func (r *render) picture(dst []byte, p *campaigns.Product) []byte {
+	dst = r.image(dst, "i", p.ImageURL, p.Title)
+	if off := p.Discount(); off > 0 && r.deals {
+		dst = append(dst[:len(dst)-len(`</span>`)], `<em>-`...)
+		dst = append(strconv.AppendInt(dst, int64(off), 10), `%</em></span>`...)
+	}
+	return dst
+}
+
 // initial is the first character of a text.
 func initial(s string) string {
 	for i := range s {
@@ -235,6 +256,11 @@ func (r *render) words(dst []byte, p *campaigns.Product) []byte {
 		dst = append(dst, `<b>`...)
 		dst = append(AppendPrice(dst, p.Price, p.Currency), `</b>`...)
 	}
+	if off := p.Discount(); off > 0 && r.deals {
+		// The lowest price is named as what it is: the law asks for it.
+		dst = append(append(append(dst, `<span class="r">`...), r.w.lowest...), `<s>`...)
+		dst = append(AppendPrice(dst, p.Lowest30, p.Currency), `</s></span>`...)
+	}
 	return append(dst, `</span>`...)
 }
 
@@ -255,7 +281,7 @@ func (r *render) grid(dst []byte) []byte {
 	for i := range min(len(r.b.Products), Slots(r.b.W, r.b.H)) {
 		p := r.b.Products[i].Product
 		dst = r.link(dst, "p", p.ID)
-		dst = r.image(dst, "i", p.ImageURL, p.Title)
+		dst = r.picture(dst, p)
 		dst = append(r.words(dst, p), `</a>`...)
 	}
 	dst = append(dst, `</div>`...)
@@ -265,10 +291,25 @@ func (r *render) grid(dst []byte) []byte {
 }
 
 func (r *render) single(dst []byte) []byte {
-	p := r.b.Products[0].Product
-	dst = r.header(dst)
-	dst = r.link(dst, "p", p.ID)
-	dst = r.image(dst, "i", p.ImageURL, p.Title)
+	return r.large(r.header(dst), "p", r.b.Products[0].Product)
+}
+
+// carousel writes the products over one another; the style sheet shows them
+// in turn, without a script.
+func (r *render) carousel(dst []byte) []byte {
+	dst = append(r.header(dst), `<div class="y">`...)
+	for i := range min(len(r.b.Products), MaxTurns) {
+		dst = r.large(dst, turnClass[i], r.b.Products[i].Product)
+	}
+	return append(dst, `</div>`...)
+}
+
+var turnClass = [MaxTurns]string{"p y0", "p y1", "p y2", "p y3", "p y4"}
+
+// large is one product, as large as the banner allows.
+func (r *render) large(dst []byte, class string, p *campaigns.Product) []byte {
+	dst = r.link(dst, class, p.ID)
+	dst = r.picture(dst, p)
 	dst = append(dst, `<span class="c">`...)
 	if p.Brand != "" && r.fam != strip {
 		dst = append(dst, `<span class="m">`...)

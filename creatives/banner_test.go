@@ -64,7 +64,7 @@ func TestBannerRules(t *testing.T) {
 		for name, b := range variants(z.W, z.H) {
 			t.Run(fmt.Sprintf("%s-%dx%d", name, z.W, z.H), func(t *testing.T) {
 				doc := AppendBanner(nil, b)
-				require.Less(t, len(doc), 4<<10+512*(1+len(b.Products)), "markup is to stay small")
+				require.Less(t, len(doc), 5<<10+512*(1+len(b.Products)), "markup is to stay small")
 				require.NotContains(t, string(doc), "http://")
 				require.NotContains(t, string(doc), "]]>")
 				checkBanner(t, doc, b)
@@ -90,7 +90,7 @@ func checkBanner(t *testing.T, doc []byte, b *Banner) {
 		if n.Type != nethtml.ElementNode {
 			return
 		}
-		if !slices.Contains([]string{"html", "head", "body", "meta", "title", "style", "script", "div", "a", "span", "b", "i", "img"}, n.Data) {
+		if !slices.Contains([]string{"html", "head", "body", "meta", "title", "style", "script", "div", "a", "span", "b", "i", "img", "em", "s"}, n.Data) {
 			t.Errorf("element <%s>", n.Data)
 		}
 		attr := map[string]string{}
@@ -193,6 +193,9 @@ func TestPickTemplate(t *testing.T) {
 		"no room for two":    {TemplateGrid, 320, 50, 3, TemplateSingle, 1},
 		"leaderboard":        {TemplateAuto, 728, 90, 4, TemplateGrid, 3},
 		"half page":          {TemplateAuto, 300, 600, 4, TemplateGrid, 4},
+		"a carousel":         {TemplateCarousel, 300, 250, 3, TemplateCarousel, 3},
+		"no room to turn":    {TemplateCarousel, 728, 90, 3, TemplateGrid, 3},
+		"one has no turn":    {TemplateCarousel, 300, 250, 1, TemplateSingle, 3},
 		"no size":            {TemplateAuto, 0, 0, 4, TemplateLogo, 1},
 	}
 	for name, tc := range tests {
@@ -201,13 +204,13 @@ func TestPickTemplate(t *testing.T) {
 			require.Equal(t, tc.slotsFit, Slots(tc.w, tc.h))
 		})
 	}
-	require.Equal(t, "s7-c12-grid-300x250-v3.1", string(AppendCRID(nil, 7, 12, 3, TemplateGrid, 300, 250)))
-	for _, name := range []string{"auto", "grid", "single", "logo"} {
+	require.Equal(t, "s7-c12-grid-300x250-v3.2", string(AppendCRID(nil, 7, 12, 3, TemplateGrid, 300, 250)))
+	for _, name := range []string{"auto", "grid", "carousel", "single", "logo"} {
 		got, ok := ParseTemplate(name)
 		require.True(t, ok)
 		require.Equal(t, name, got.String())
 	}
-	_, ok := ParseTemplate("carousel")
+	_, ok := ParseTemplate("confetti")
 	require.False(t, ok)
 }
 
@@ -233,6 +236,43 @@ func BenchmarkBanner(b *testing.B) {
 			if len(dst) != want {
 				b.Fatal("the banner changed")
 			}
+		})
+	}
+}
+
+// TestDiscountsAreAgainstTheLowestPrice: nothing is called reduced but against
+// the lowest price of 30 days, which is then named as that.
+func TestDiscountsAreAgainstTheLowestPrice(t *testing.T) {
+	const zl = money.NanoUnit
+	tests := map[string]struct {
+		price, list, lowest money.Nano
+		w, h, n             int
+		off                 string // empty: no discount is shown
+	}{
+		"below the lowest":            {749 * zl, 999 * zl, 899 * zl, 300, 600, 1, "-16%"},
+		"rounded down":                {501 * zl, 999 * zl, 1000 * zl, 300, 600, 1, "-49%"},
+		"only the shop's list price":  {749 * zl, 999 * zl, 0, 300, 600, 1, ""},
+		"was cheaper in the 30 days":  {749 * zl, 999 * zl, 699 * zl, 300, 600, 1, ""},
+		"as low as it was":            {749 * zl, 999 * zl, 749 * zl, 300, 600, 1, ""},
+		"no room for the whole truth": {749 * zl, 999 * zl, 899 * zl, 320, 50, 1, ""},
+		"nor in a crowded grid":       {749 * zl, 999 * zl, 899 * zl, 300, 250, 3, ""},
+		"less than a percent":         {999 * zl, 0, 1000 * zl, 300, 600, 1, ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := testBanner(tc.w, tc.h, tc.n)
+			p := *b.Products[0].Product
+			p.Price, p.ListPrice, p.Lowest30 = tc.price, tc.list, tc.lowest
+			b.Products[0].Product = &p
+			doc := string(AppendBanner(nil, b))
+			if tc.off == "" {
+				require.NotContains(t, doc, "<em>")
+				require.NotContains(t, doc, "<s>")
+				return
+			}
+			require.Contains(t, doc, "<em>"+tc.off+"</em>")
+			require.Contains(t, doc, "Najniższa z 30 dni: <s>"+string(AppendPrice(nil, tc.lowest, pln))+"</s>")
+			require.NotContains(t, doc, string(AppendPrice(nil, 999*zl, pln)), "the list price is no lowest price")
 		})
 	}
 }

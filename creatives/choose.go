@@ -7,16 +7,18 @@ type Source uint8
 
 // Sources of a product.
 const (
-	FromCart    Source = iota // in the user's cart
-	FromViewed                // looked at by the user
-	FromSimilar               // of a category that the user looked at
-	FromPopular               // what the shop sells most
-	FromWanted                // what the user looks for, wherever
+	FromCart     Source = iota // in the user's cart
+	FromViewed                 // looked at by the user
+	FromTogether               // looked at by others who looked at the same
+	FromSimilar                // of a category that the user looked at
+	FromTrending               // looked at most in the shop now
+	FromPopular                // of the shop's catalogue
+	FromWanted                 // what the user looks for, wherever
 )
 
 // String is the source's name in events and explanations.
 func (s Source) String() string {
-	return [...]string{"cart", "viewed", "similar", "popular", "wanted", "", "", ""}[s&7]
+	return [...]string{"cart", "viewed", "together", "similar", "trending", "popular", "wanted", ""}[s&7]
 }
 
 // Choice is a chosen product. The product belongs to the catalogue and must
@@ -43,6 +45,12 @@ type Catalogue interface {
 	Popular() []*campaigns.Product
 }
 
+// Refuser tells whether a product must not be shown now, such as one whose
+// price is not what its page says.
+type Refuser interface {
+	Refuses(p *campaigns.Product) bool
+}
+
 // ChooseInput is what is known when products are chosen. All of it is of one
 // shop.
 type ChooseInput struct {
@@ -55,6 +63,11 @@ type ChooseInput struct {
 	// after cart and viewed, or before all else if WantedFirst is set.
 	Wanted      []*campaigns.Product
 	WantedFirst bool
+	// Together and Trending are products of the same shop that others looked
+	// at, best first; see Together.
+	Together, Trending []uint64
+	// Refuse, if set, tells of products that must not be shown now.
+	Refuse Refuser
 	// Slots is how many to choose; see Slots.
 	Slots int
 	// Seed decides between equals, so that the same bid always shows the same.
@@ -69,7 +82,8 @@ const (
 
 // Choose appends up to in.Slots distinct, available products to dst[:0] and
 // returns it: first from the cart, then viewed, latest first, then similar by
-// category, then popular. It allocates only to grow dst.
+// category, then popular; in between what others looked at. It allocates only
+// to grow dst.
 func Choose(dst []Choice, in *ChooseInput) []Choice {
 	dst = dst[:0]
 	if in.Catalogue == nil || in.Slots <= 0 {
@@ -88,9 +102,11 @@ func Choose(dst []Choice, in *ChooseInput) []Choice {
 	dst = c.remembered(dst, in.Cart, FromCart)
 	dst = c.remembered(dst, in.Viewed, FromViewed)
 	dst = c.wanted(dst)
+	dst = c.hashes(dst, in.Together, FromTogether)
 	if len(dst) < c.slots {
 		dst = c.similar(dst)
 	}
+	dst = c.hashes(dst, in.Trending, FromTrending)
 	return c.list(dst, in.Catalogue.Popular(), FromPopular, in.Seed)
 }
 
@@ -171,8 +187,47 @@ func (c *chooser) similar(dst []Choice) []Choice {
 			}
 			seen[n] = p.Category
 			n++
-			dst = c.list(dst, c.in.Catalogue.Category(p.Category), FromSimilar, c.in.Seed+uint64(n))
+			dst = c.near(dst, c.in.Catalogue.Category(p.Category), p, c.in.Seed+uint64(n))
 		}
+	}
+	return dst
+}
+
+// near takes products of one category: those of about the price and of the
+// brand of one that the user knows first. It begins at a seeded place.
+func (c *chooser) near(dst []Choice, ps []*campaigns.Product, to *campaigns.Product, seed uint64) []Choice {
+	if len(ps) == 0 {
+		return dst
+	}
+	start := int(mix(seed) % uint64(len(ps)))
+	for want := 3; want >= 0; want-- {
+		for i := range min(len(ps), maxScan) {
+			if len(dst) >= c.slots {
+				return dst
+			}
+			p := ps[(start+i)%len(ps)]
+			got := 0
+			if p.Price >= to.Price/4*3 && p.Price <= to.Price/3*4 {
+				got += 2
+			}
+			if p.Brand != "" && p.Brand == to.Brand {
+				got++
+			}
+			if got == want {
+				dst = c.add(dst, p, FromSimilar)
+			}
+		}
+	}
+	return dst
+}
+
+// hashes takes products in the order in which they are given.
+func (c *chooser) hashes(dst []Choice, list []uint64, from Source) []Choice {
+	for _, h := range list[:min(len(list), maxScan)] {
+		if len(dst) >= c.slots {
+			return dst
+		}
+		dst = c.add(dst, c.in.Catalogue.ByHash(h), from)
 	}
 	return dst
 }
@@ -201,7 +256,7 @@ func (c *chooser) list(dst []Choice, ps []*campaigns.Product, from Source, seed 
 
 // add appends a product that may be shown.
 func (c *chooser) add(dst []Choice, p *campaigns.Product, from Source) []Choice {
-	if p == nil || !p.Available || len(dst) >= c.slots {
+	if p == nil || !p.Available || len(dst) >= c.slots || c.in.Refuse != nil && c.in.Refuse.Refuses(p) {
 		return dst
 	}
 	for _, b := range c.bought[:c.nBought] {

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/grosz/grosz/internal/money"
 )
 
 var shots = flag.String("shots", "", "directory to write a screenshot of every banner to")
@@ -145,9 +147,21 @@ func variants(w, h int) map[string]*Banner {
 		p.ImageURL = ""
 		bare.Products[i].Product = &p
 	}
-	return map[string]*Banner{"grid": testBanner(w, h, 6), "two": two, "single": testBanner(w, h, 1), "logo": testBanner(w, h, 0), "bare": bare,
+	carousel := testBanner(w, h, 5)
+	carousel.Template = TemplateCarousel
+	reduced, one := testBanner(w, h, 6), testBanner(w, h, 1)
+	for _, b := range []*Banner{reduced, one, carousel} {
+		for i := range b.Products {
+			p := *b.Products[i].Product
+			p.Lowest30 = p.Price + p.Price/int64AsNano(3+i)
+			b.Products[i].Product = &p
+		}
+	}
+	return map[string]*Banner{"carousel": carousel, "reduced": reduced, "reducedsingle": one, "grid": testBanner(w, h, 6), "two": two, "single": testBanner(w, h, 1), "logo": testBanner(w, h, 0), "bare": bare,
 		"long": long, "longsingle": &longSingle, "longlogo": &longLogo}
 }
+
+func int64AsNano(n int) money.Nano { return money.Nano(n) }
 
 // probe measures each frame: whether anything sticks out, and whether a text
 // that must be whole is not.
@@ -158,7 +172,7 @@ if(r.scrollWidth>r.clientWidth||r.scrollHeight>r.clientHeight)bad.push("root "+r
 r.querySelectorAll(".p,.b,.h,.b>span,b,.i").forEach(function(e){var q=e.getBoundingClientRect();
 if(q.right>w+.5||q.bottom>h+.5||q.left<-.5||q.top<-.5)bad.push(e.className+"/"+e.tagName+" out "+[q.left,q.top,q.right,q.bottom].map(Math.round));
 if((e.className==="i"||e.className==="i e")&&(q.width<20||q.height<20))bad.push("picture "+Math.round(q.width)+"x"+Math.round(q.height));});
-var cells=[...r.querySelectorAll(".p,a.b")].map(function(e){return e.getBoundingClientRect()});
+var cells=[...r.querySelectorAll(".p,a.b")].filter(function(e){return getComputedStyle(e).visibility==="visible"}).map(function(e){return e.getBoundingClientRect()});
 for(var i=0;i<cells.length;i++)for(var j=i+1;j<cells.length;j++){var a=cells[i],b=cells[j];
 if(Math.min(a.right,b.right)-Math.max(a.left,b.left)>1&&Math.min(a.bottom,b.bottom)-Math.max(a.top,b.top)>1)bad.push("overlap "+i+" "+j);}
 r.querySelectorAll(".d").forEach(function(e){var p=e.closest(".p"),q=e.getBoundingClientRect(),z=p.getBoundingClientRect();if(q.bottom>z.bottom+.5)bad.push("words cut by "+Math.round(q.bottom-z.bottom));});

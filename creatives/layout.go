@@ -7,19 +7,20 @@ type Template uint8
 
 // Templates of a banner.
 const (
-	TemplateAuto   Template = iota // by the size and by how many products there are
-	TemplateGrid                   // several products
-	TemplateSingle                 // one product, large
-	TemplateLogo                   // the shop alone
+	TemplateAuto     Template = iota // by the size and by how many products there are
+	TemplateGrid                     // several products
+	TemplateSingle                   // one product, large
+	TemplateLogo                     // the shop alone
+	TemplateCarousel                 // several products, one after the other, each as large as a single one
 )
 
 // TemplateVersion is part of every crid: it moves when the markup changes, so
 // that exchanges look at the creative again.
-const TemplateVersion = 1
+const TemplateVersion = 2
 
 // String is the template's name in configuration, reports and crids.
 func (t Template) String() string {
-	return [...]string{"auto", "grid", "single", "logo"}[t&3]
+	return [...]string{"auto", "grid", "single", "logo", "carousel", "", "", ""}[t&7]
 }
 
 // ParseTemplate reads a name; an empty or unknown one is TemplateAuto and
@@ -34,6 +35,8 @@ func ParseTemplate(s string) (Template, bool) {
 		return TemplateSingle, true
 	case "logo":
 		return TemplateLogo, true
+	case "carousel":
+		return TemplateCarousel, true
 	}
 	return TemplateAuto, false
 }
@@ -46,9 +49,18 @@ func Pick(want Template, w, h, products int) Template {
 		return TemplateLogo
 	case want == TemplateSingle || products == 1 || Slots(w, h) == 1:
 		return TemplateSingle
+	case want == TemplateCarousel && turns(familyOf(w, h)):
+		return TemplateCarousel
 	}
 	return TemplateGrid
 }
+
+// turns tells whether a shape has room for a carousel.
+func turns(f family) bool { return f != strip && f != leader }
+
+// MaxTurns bounds the products of a carousel: each is seen for three seconds,
+// twice, and an ad is to stand still after half a minute.
+const MaxTurns = 5
 
 // family is a shape of banner: each has its own arrangement.
 type family uint8

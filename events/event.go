@@ -42,6 +42,8 @@ const (
 	TypeImpression Type = "impression" // rendered: pixel in the markup, or VAST Impression
 	TypeClick      Type = "click"
 	TypeVideo      Type = "video"     // how far a video was played, or that it failed: Reason says; moves no money
+	TypeViewable   Type = "viewable"  // half of a display ad was on screen for a second
+	TypeHide       Type = "hide"      // the person wants no more of Product, or of the campaign
 	TypeRejection  Type = "rejection" // forged, expired or otherwise refused notice: moves no money
 	TypeDropped    Type = "dropped"   // count of bids dropped from the bounded queue, per campaign
 

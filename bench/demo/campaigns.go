@@ -13,7 +13,7 @@ const pln = money.NanoUnit
 // open so that any ordinary request finds a bid.
 func (c *concept) plan(videos []campaigns.Video) []campaigns.Campaign {
 	first, second := c.lines[0], c.lines[1]
-	all := c.creatives(videos)
+	all, back := c.creatives(videos, c.tagline), c.creatives(videos, c.come)
 	return []campaigns.Campaign{
 		{
 			Name: "Porzucone koszyki", Kind: campaigns.KindRemarketing, Status: campaigns.StatusActive,
@@ -23,11 +23,11 @@ func (c *concept) plan(videos []campaigns.Video) []campaigns.Campaign {
 			}},
 			Budget:    campaigns.Budget{Total: 60_000 * pln, Day: 3_000 * pln},
 			Frequency: campaigns.Frequency{Impressions: 20, Hours: 24},
-			Creatives: all,
+			Creatives: back,
 		},
 		{
 			Name: "Szukają teraz: " + second.slug, Kind: campaigns.KindIntent, Status: campaigns.StatusActive,
-			Targeting: fmt.Sprintf("looking_for %q or looking_for %q or searched within 2d", first.slug, second.slug),
+			Targeting: fmt.Sprintf("(looking_for %q or looking_for %q or searched within 2d) and not purchased within 7d", first.slug, second.slug),
 			Bid:       campaigns.Bid{CPM: 16 * money.CPMUnit, MaxCPM: 40 * money.CPMUnit},
 			Budget:    campaigns.Budget{Total: 40_000 * pln, Day: 2_000 * pln},
 			Frequency: campaigns.Frequency{Impressions: 15, Hours: 24},
@@ -35,7 +35,7 @@ func (c *concept) plan(videos []campaigns.Video) []campaigns.Campaign {
 		},
 		{
 			Name: "Kontekst: " + c.interestName(), Kind: campaigns.KindInterest, Status: campaigns.StatusActive,
-			Targeting: c.interest(),
+			Targeting: "(" + c.interest() + ") and not purchased within 7d",
 			Bid:       campaigns.Bid{CPM: 11 * money.CPMUnit, MaxCPM: 30 * money.CPMUnit},
 			Budget:    campaigns.Budget{Total: 30_000 * pln, Day: 1_500 * pln},
 			Frequency: campaigns.Frequency{Impressions: 10, Hours: 24},
@@ -43,6 +43,7 @@ func (c *concept) plan(videos []campaigns.Video) []campaigns.Campaign {
 		},
 		{
 			Name: "Wszędzie", Kind: campaigns.KindInterest, Status: campaigns.StatusActive,
+			Targeting: "not purchased within 7d",
 			Bid:       campaigns.Bid{CPM: 12*money.CPMUnit + money.CPM(c.hue%3)*money.CPMUnit},
 			Budget:    campaigns.Budget{Total: 900_000_000 * pln},
 			Creatives: all,
@@ -64,13 +65,13 @@ func (c *concept) interest() string {
 
 // creatives are one of each sort: banners of every standard size, a native
 // ad, and the videos.
-func (c *concept) creatives(videos []campaigns.Video) []campaigns.Creative {
+func (c *concept) creatives(videos []campaigns.Video, title string) []campaigns.Creative {
 	out := []campaigns.Creative{
-		{Media: campaigns.MediaBanner, Title: c.name, Body: c.tagline, CTA: "Zobacz"},
-		{Media: campaigns.MediaNative, Title: c.name, Body: c.tagline, CTA: "Do sklepu"},
+		{Media: campaigns.MediaBanner, Title: title, Body: c.tagline, CTA: "Zobacz"},
+		{Media: campaigns.MediaNative, Title: title, Body: c.tagline, CTA: "Do sklepu"},
 	}
 	for i := range videos {
-		out = append(out, campaigns.Creative{Media: campaigns.MediaVideo, Title: c.name, Body: c.tagline, CTA: "Zobacz", Video: &videos[i]})
+		out = append(out, campaigns.Creative{Media: campaigns.MediaVideo, Title: title, Body: c.tagline, CTA: "Zobacz", Video: &videos[i]})
 	}
 	return out
 }

@@ -226,10 +226,14 @@ func TestPicturesAreXML(t *testing.T) {
 	known := regexp.MustCompile(`<(path|rect|circle)`)
 	for _, c := range concepts() {
 		require.NoError(t, xml.Unmarshal([]byte(logo(&c)), new(struct{})))
+		require.NoError(t, xml.Unmarshal([]byte(wordmark(&c)), new(struct{})))
 		for i := range c.lines {
-			svg := picture(&c, &c.lines[i], "X-1")
-			require.NoError(t, xml.Unmarshal([]byte(svg), new(struct{})), svg)
-			require.Regexp(t, known, svg)
+			for k := range 12 {
+				svg := picture(&c, &c.lines[i], fmt.Sprint("X-", k))
+				require.NoError(t, xml.Unmarshal([]byte(svg), new(struct{})), svg)
+				require.Regexp(t, known, svg)
+				require.NotContains(t, svg, "%!")
+			}
 		}
 	}
 }
@@ -238,4 +242,15 @@ func TestPrice(t *testing.T) {
 	require.Equal(t, "1\u00a0299,00\u00a0zł", price(1299*money.NanoUnit))
 	require.Equal(t, "1\u00a0234\u00a0567,50\u00a0zł", price(1234567*money.NanoUnit+500_000_000))
 	require.Equal(t, "89,99\u00a0zł", price(89_990_000_000))
+}
+
+func TestTitlesAgree(t *testing.T) {
+	for _, c := range []struct{ noun, quality, want string }{
+		{"Sofa|f", "welurowy", "Sofa welurowa Mora"}, {"Narożnik|m", "lniany", "Narożnik lniany Mora"},
+		{"Krzesło|n", "skandynawski", "Krzesło skandynawskie Mora"}, {"Ława|f", "skandynawski", "Ława skandynawska Mora"},
+		{"Trampki|p", "letni", "Trampki letnie Mora"}, {"Buty górskie|p", "lekki", "Buty górskie lekkie Mora"},
+		{"Lampa|f", "letni", "Lampa letnia Mora"}, {"Laptop|m|13″", "smukły", "Laptop smukły Mora 13″"},
+	} {
+		require.Equal(t, c.want, titleOf(c.noun, c.quality, "Mora"))
+	}
 }

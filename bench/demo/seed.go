@@ -141,7 +141,7 @@ func (s *Shop) ensureShop(ctx context.Context, api *client, cfg *Config) error {
 		return err
 	}
 	body := map[string]any{
-		"name": s.Name, "domain": s.Domain, "url": cfg.Site + "/" + s.Slug + "/", "logo_url": cfg.Site + "/img/" + s.Slug + "/logo.svg",
+		"name": s.Name, "domain": s.Domain, "url": cfg.Site + "/" + s.Slug + "/", "logo_url": cfg.Site + "/img/" + s.Slug + "/wordmark.svg",
 		"currency": "PLN", "time_zone": "Europe/Warsaw", "language": s.concept.language, "fee_bps": 1000, "categories": s.concept.categories,
 	}
 	var made struct {

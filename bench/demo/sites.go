@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grosz/grosz/campaigns"
@@ -23,6 +24,7 @@ type Sites struct {
 	pages  *template.Template
 	// started is the videos' time of last change.
 	started time.Time
+	seller  atomic.Pointer[Seller] // nil until the exchange is open
 }
 
 type site struct {
@@ -44,7 +46,7 @@ const (
 // NewSites returns the server of the demo shops; bidder is the base URL of
 // the pixel.
 func NewSites(shops []Shop, bidder string, log *slog.Logger) (*Sites, error) {
-	pages, err := template.New("").Funcs(template.FuncMap{"price": price, "slug": slugOf}).Parse(pageText)
+	pages, err := template.New("").Funcs(pubFuncs(template.FuncMap{"price": price, "slug": slugOf})).Parse(pageText + publisherText)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +65,12 @@ func NewSites(shops []Shop, bidder string, log *slog.Logger) (*Sites, error) {
 	}
 	s.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.write(w, "index", s.order) })
 	s.mux.HandleFunc("GET /img/{shop}/{file}", s.image)
+	s.publisherRoutes()
 	s.mux.HandleFunc("GET "+mediaPath+"/{path...}", s.media)
 	for _, x := range s.order {
 		for route, h := range map[string]func(*site, http.ResponseWriter, *http.Request){
 			"GET /%s/{$}": s.home, "GET /%s/c/{line}": s.category, "GET /%s/p/{id}": s.product, "GET /%s/search": s.search,
-			"GET /%s/cart": s.cart, "POST /%s/cart": s.change, "POST /%s/buy": s.buy,
+			"GET /%s/cart": s.cart, "POST /%s/cart": s.change, "GET /%s/checkout": s.checkout, "POST /%s/buy": s.buy,
 		} {
 			s.mux.HandleFunc(fmt.Sprintf(route, x.Slug), func(w http.ResponseWriter, r *http.Request) { h(x, w, r) })
 		}
@@ -186,6 +189,20 @@ func (s *Sites) cart(x *site, w http.ResponseWriter, r *http.Request) {
 	s.show(x, w, r, "cart", v)
 }
 
+// checkout asks where to send it; nothing of what is typed is kept.
+func (s *Sites) checkout(x *site, w http.ResponseWriter, r *http.Request) {
+	v := view{Title: "Dostawa i płatność", Events: []m{{"type": "checkout"}}}
+	for _, id := range cartOf(x, r) {
+		v.Items = append(v.Items, x.byID[id])
+		v.Total = money.Add(v.Total, x.byID[id].Price)
+	}
+	if len(v.Items) == 0 {
+		http.Redirect(w, r, "/"+x.Slug+"/cart", http.StatusSeeOther)
+		return
+	}
+	s.show(x, w, r, "checkout", v)
+}
+
 // change adds to the cart or takes out of it, then shows it.
 func (s *Sites) change(x *site, w http.ResponseWriter, r *http.Request) {
 	cart, did := cartOf(x, r), ""
@@ -234,6 +251,8 @@ func (s *Sites) image(w http.ResponseWriter, r *http.Request) {
 		svg = picture(&x.concept, x.lineOf[p.Category], id)
 	} else if id == "logo" {
 		svg = logo(&x.concept)
+	} else if id == "wordmark" {
+		svg = wordmark(&x.concept)
 	} else {
 		http.NotFound(w, r)
 		return

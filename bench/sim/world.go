@@ -19,6 +19,7 @@ type World struct {
 	desk      *desk
 	exchanges []*exchange
 	shopIndex map[string]int // by domain
+	live      live           // sales to real browsers
 
 	mu       sync.Mutex // guards what follows
 	rng      *rand.Rand

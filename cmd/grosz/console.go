@@ -25,6 +25,7 @@ type consoleConfig struct {
 	Bidder  string   `config:"bidder" help:"listener of the bidder that explains bids, host:port; empty for none" default:"127.0.0.1:8080"`
 	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
 	Nodes   []string `config:"bidder-metrics" help:"metrics addresses of bidders, comma separated: the first that answers tells the sizes of segments" default:"127.0.0.1:8091"`
+	Private bool     `config:"feed-private" help:"let feeds be fetched from private and loopback addresses too"`
 }
 
 func (c *consoleConfig) Validate() error {
@@ -33,7 +34,7 @@ func (c *consoleConfig) Validate() error {
 
 func (c *consoleConfig) console(password string) console.Config {
 	return console.Config{
-		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Bidder: c.Bidder,
+		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Bidder: c.Bidder, FetchPrivate: c.Private,
 		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password},
 	}
 }
@@ -51,7 +52,7 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	set := vm.NewSet()
 	s, err := console.New(c.console(password), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
-		ReadFeed: feedjob.Read, Segments: &nodes.Client{Addrs: c.Nodes},
+		ReadFeed: feedjob.Read, ReadDelta: feedjob.ReadDelta, Segments: &nodes.Client{Addrs: c.Nodes},
 		EnsureTopic: func(ctx context.Context) error {
 			// The others' partitions are the bidder's and the loader's to say.
 			return kafka.EnsureTopics(ctx, c.Kafka, kafka.CampaignTopics(), e.log)

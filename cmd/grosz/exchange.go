@@ -75,6 +75,7 @@ func runExchange(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	defer stop()
+	sites.Sell(world)
 	e.log.Info("exchanges and shoppers run", "rate", c.Rate, "shops", len(shops), "pages", "http://"+c.Shop)
 	return world.Run(ctx)
 }

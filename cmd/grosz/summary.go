@@ -126,6 +126,7 @@ func (s *summary) addresses() {
 	fmt.Fprintf(w, "  metrics\thttp://%s/metrics\n", c.Metrics)
 	if c.Demo {
 		fmt.Fprintf(w, "  demo shops\thttp://%s/\n", c.Shop)
+		fmt.Fprintf(w, "  their ads, for you\thttp://%s/kurier/ (docs/marketer.md has the tour)\n", c.Shop)
 	}
 	fmt.Fprint(w, "  stop with\tCtrl-C\n\n")
 	_ = w.Flush()

@@ -30,6 +30,10 @@ func Read(ctx context.Context, r io.Reader, o console.FeedOptions, take func(cam
 	if errors.Is(err, feed.ErrTooLarge) || errors.Is(err, feed.ErrTooMany) {
 		err = fmt.Errorf("%w: %w", console.ErrFeedTooLarge, err)
 	}
+	return reportOf(got), err
+}
+
+func reportOf(got feed.Report) console.FeedReport {
 	out := console.FeedReport{
 		Format: string(got.Format), Rows: got.Rows, Accepted: got.Accepted, Rejected: got.Rejected, Repeated: got.Duplicates,
 		Problems: make([]console.FeedProblem, 0, len(got.Bad)),
@@ -37,5 +41,22 @@ func Read(ctx context.Context, r io.Reader, o console.FeedOptions, take func(cam
 	for _, b := range got.Bad {
 		out.Problems = append(out.Problems, console.FeedProblem{Line: b.Line, Column: b.Column, Product: b.ID, Reason: b.Reason})
 	}
-	return out, err
+	return out
+}
+
+// ReadDelta is a console.FeedDeltaReader.
+func ReadDelta(ctx context.Context, r io.Reader, o console.FeedOptions, take func(console.FeedDelta) error) (console.FeedReport, error) {
+	format, err := feed.ParseFormat(o.Format)
+	if err != nil {
+		return console.FeedReport{}, err
+	}
+	got, err := feed.ReadDelta(ctx, r, feed.Options{
+		Format: format, Currency: o.Currency, MaxProducts: o.MaxProducts, MaxBytes: o.MaxBytes, MaxInflated: maxInflation * o.MaxBytes, Now: o.Now,
+	}, func(d feed.Delta) error {
+		return take(console.FeedDelta{Line: d.Line, ID: d.ID, Deleted: d.Deleted, Apply: d.Apply})
+	})
+	if errors.Is(err, feed.ErrTooLarge) || errors.Is(err, feed.ErrTooMany) {
+		err = fmt.Errorf("%w: %w", console.ErrFeedTooLarge, err)
+	}
+	return reportOf(got), err
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -46,11 +45,7 @@ type Bucket struct {
 // bucketOf tells which of n buckets, a power of two, holds a product. It must
 // never change: stored feeds rely on it.
 func bucketOf(id string, n int) int {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(id)) // never fails
-	v := h.Sum64()
-	v ^= v >> 32 // FNV's low bits alone are weak for short ids
-	return int(v & uint64(n-1))
+	return int(hashOf(id) & uint64(n-1)) // FNV's low bits alone are weak for short ids
 }
 
 // Buckets spreads products, whose ids are distinct, over a power of two of
@@ -128,6 +123,25 @@ func (r Reader) Feed(ctx context.Context, shop uint32) (Feed, error) {
 // sent; when the number of buckets changes, all are, and tombstones for those
 // beyond it. It returns how many go to Kafka.
 func (t *Tx) PutFeed(ctx context.Context, shop uint32, buckets []Bucket, report string) (Feed, int, error) {
+	return t.putFeed(ctx, shop, bucketList(buckets), report)
+}
+
+// bucketSource gives a feed's buckets one by one.
+type bucketSource interface {
+	Buckets() int
+	hash(i int) [sha256.Size]byte
+	products(i int) int
+	bucket(i int) (Bucket, error)
+}
+
+type bucketList []Bucket
+
+func (l bucketList) Buckets() int                 { return len(l) }
+func (l bucketList) hash(i int) [sha256.Size]byte { return l[i].Hash }
+func (l bucketList) products(i int) int           { return l[i].Products }
+func (l bucketList) bucket(i int) (Bucket, error) { return l[i], nil }
+
+func (t *Tx) putFeed(ctx context.Context, shop uint32, src bucketSource, report string) (Feed, int, error) {
 	old, err := t.Feed(ctx, shop)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Feed{}, 0, err
@@ -136,23 +150,27 @@ func (t *Tx) PutFeed(ctx context.Context, shop uint32, buckets []Bucket, report 
 	if err != nil {
 		return Feed{}, 0, err
 	}
-	f := Feed{ShopID: shop, Version: version, UpdatedMS: t.now, Buckets: len(buckets), Report: report}
+	f := Feed{ShopID: shop, Version: version, UpdatedMS: t.now, Buckets: src.Buckets(), Report: report}
 	have, err := t.bucketHashes(ctx, shop)
 	if err != nil {
 		return Feed{}, 0, err
 	}
 	sent := 0
-	for i := range buckets {
-		f.Products += buckets[i].Products
-		if old.Buckets == len(buckets) && bytes.Equal(have[i], buckets[i].Hash[:]) {
+	for i := range f.Buckets {
+		f.Products += src.products(i)
+		if hash := src.hash(i); old.Buckets == f.Buckets && bytes.Equal(have[i], hash[:]) {
 			continue
 		}
 		sent++
-		if err := t.putBucket(ctx, shop, i, version, len(buckets), &buckets[i]); err != nil {
+		b, err := src.bucket(i)
+		if err != nil {
+			return Feed{}, 0, err
+		}
+		if err := t.putBucket(ctx, shop, i, version, f.Buckets, &b); err != nil {
 			return Feed{}, 0, err
 		}
 	}
-	gone, err := t.dropBuckets(ctx, shop, len(buckets), have)
+	gone, err := t.dropBuckets(ctx, shop, f.Buckets, have)
 	if err != nil {
 		return Feed{}, 0, err
 	}
@@ -160,6 +178,9 @@ func (t *Tx) PutFeed(ctx context.Context, shop uint32, buckets []Bucket, report 
 		shop, f.Version, f.UpdatedMS, f.Buckets, f.Products, f.Report)
 	if err != nil {
 		return Feed{}, 0, fmt.Errorf("write the feed of shop %d: %w", shop, err)
+	}
+	if err := t.FeedChecked(ctx, shop); err != nil {
+		return Feed{}, 0, err
 	}
 	err = t.audit(ctx, change{shop: shop, action: "upload", subject: fmt.Sprintf("feed/%d", shop), version: version, before: feedSummary(old), after: feedSummary(f)})
 	return f, sent + gone, err

@@ -40,6 +40,7 @@ func (s *Store) EnqueueAll(ctx context.Context) error {
 	return s.Write(ctx, Actor{Name: "start"}, func(t *Tx) error {
 		err := t.exec(ctx, `INSERT OR REPLACE INTO outbox (key, version)
 			SELECT 'shop/' || id, version FROM shops
+			UNION ALL SELECT 'feed/' || shop, version FROM feed_states
 			UNION ALL SELECT 'campaign/' || id, version FROM campaigns
 			UNION ALL SELECT 'products/' || shop || '/' || bucket, version FROM feed_buckets
 			UNION ALL SELECT 'segment/' || id, version FROM segments
@@ -111,6 +112,8 @@ func (s *Store) Record(ctx context.Context, key string) (campaigns.Record, error
 		return r.shopRecord(ctx, key, rest)
 	case "campaign":
 		return r.campaignRecord(ctx, key, rest)
+	case "feed":
+		return r.feedRecord(ctx, key, rest)
 	case "products":
 		return r.bucketRecord(ctx, key, rest)
 	case "segment":

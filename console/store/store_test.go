@@ -22,7 +22,7 @@ import (
 
 var ctx = context.Background()
 
-func open(t *testing.T, cfg Config) (*Store, *clock.Manual) {
+func open(t testing.TB, cfg Config) (*Store, *clock.Manual) {
 	t.Helper()
 	if cfg.Path == "" {
 		cfg.Path = filepath.Join(t.TempDir(), "console.db")

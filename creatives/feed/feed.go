@@ -160,6 +160,8 @@ type sink struct {
 	fn     func(campaigns.Product) error
 	seen   map[uint64]struct{}
 	report Report
+	// delta takes rows in place of fn: what changed in products that are known.
+	delta func(Delta) error
 }
 
 func (s *sink) read(body *bufio.Reader) error {
@@ -194,6 +196,9 @@ func (s *sink) accept(line int, row *record) error {
 		if err := s.ctx.Err(); err != nil {
 			return fmt.Errorf("feed, line %d: %w", line, err)
 		}
+	}
+	if s.delta != nil {
+		return s.acceptDelta(line, row)
 	}
 	p, column, reason := row.product(s.o)
 	if reason != "" {

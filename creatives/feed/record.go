@@ -30,6 +30,17 @@ const (
 	fieldBrand
 	fieldCategory
 	fieldGoogleCategory
+	fieldLowest
+	fieldGTIN
+	fieldGroup
+	fieldMargin
+	fieldMarginClass
+	fieldLabel0
+	fieldLabel1
+	fieldLabel2
+	fieldLabel3
+	fieldLabel4
+	fieldDeleted // of a delta
 	fields
 )
 
@@ -48,6 +59,11 @@ var columns = map[string]field{
 	"brand": fieldBrand, "producer": fieldBrand, "manufacturer": fieldBrand, "producent": fieldBrand, "marka": fieldBrand,
 	"product_type": fieldCategory, "category": fieldCategory, "kategoria": fieldCategory,
 	"google_product_category": fieldGoogleCategory,
+	"lowest_price_30d":        fieldLowest, "lowest_price_30_days": fieldLowest, "lowest_30d": fieldLowest, "omnibus_price": fieldLowest, "cena_omnibus": fieldLowest, "najniższa_cena_30_dni": fieldLowest,
+	"gtin": fieldGTIN, "ean": fieldGTIN, "item_group_id": fieldGroup,
+	"margin": fieldMargin, "marża": fieldMargin, "margin_class": fieldMarginClass,
+	"custom_label_0": fieldLabel0, "custom_label_1": fieldLabel1, "custom_label_2": fieldLabel2, "custom_label_3": fieldLabel3, "custom_label_4": fieldLabel4,
+	"deleted": fieldDeleted,
 }
 
 // columnOf is the meaning of a feed's own name of a field.
@@ -134,6 +150,9 @@ func (r *record) product(o *Options) (p campaigns.Product, column, reason string
 	}
 	p.Brand = tidy(r.values[fieldBrand], maxBrand)
 	p.Category = category(r.values[fieldCategory], r.values[fieldGoogleCategory], r.lax)
+	if f, why := r.extras(&p); why != "" {
+		return fail(f, "%s", why)
+	}
 	return p, "", ""
 }
 
@@ -152,7 +171,7 @@ func (r *record) price(o *Options, p *campaigns.Product) (field, string) {
 			return fieldSale, why
 		}
 		if v < amount && (c == cur || c == money.Currency{}) {
-			amount = v
+			amount, p.ListPrice = v, amount
 		}
 	}
 	if text := strings.TrimSpace(r.values[fieldCurrency]); text != "" && (cur == money.Currency{}) {

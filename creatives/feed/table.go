@@ -10,7 +10,7 @@ import (
 )
 
 // header maps the columns of a table and says what is missing.
-func header(names []string) (of []field, err error) {
+func (s *sink) header(names []string) (of []field, err error) {
 	have := [fields]bool{}
 	of = make([]field, len(names))
 	for i, n := range names {
@@ -18,7 +18,11 @@ func header(names []string) (of []field, err error) {
 		have[of[i]] = true
 	}
 	var missing []string
-	for _, f := range []field{fieldID, fieldTitle, fieldLink, fieldPrice} {
+	needed := []field{fieldID, fieldTitle, fieldLink, fieldPrice}
+	if s.delta != nil {
+		needed = needed[:1]
+	}
+	for _, f := range needed {
 		if !have[f] {
 			missing = append(missing, defaultNames[f])
 		}
@@ -43,7 +47,7 @@ func (s *sink) readCSV(body *bufio.Reader) error {
 		return fmt.Errorf("%w: header row: %w", ErrSyntax, err)
 	}
 	names := append([]string(nil), first...)
-	of, err := header(names)
+	of, err := s.header(names)
 	if err != nil {
 		return err
 	}
@@ -111,7 +115,7 @@ func (s *sink) readTSV(body *bufio.Reader) error {
 		}
 		if names == nil {
 			names = append([]string(nil), cells...)
-			if of, err = header(names); err != nil {
+			if of, err = s.header(names); err != nil {
 				return err
 			}
 			continue

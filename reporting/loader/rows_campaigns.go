@@ -45,8 +45,8 @@ func recordRow(r *campaigns.Record, p place, out emit) error {
 		c := r.Campaign
 		return put(out, campaignsTable, c.ID, c.ShopID, r.Version, c.Name, c.Kind, c.Status, c.Targeting,
 			cpm(c.Bid.CPM), nano(c.Budget.Day), nano(c.Budget.Total), p.loadedAt)
-	case r.Products != nil || r.Segment != nil || r.Audience != nil:
-		return nil // feeds and segments are not kept here
+	case r.Products != nil || r.Segment != nil || r.Audience != nil || r.Feed != nil || r.List != nil:
+		return nil // feeds, segments and lists are not kept here
 	}
 	return fmt.Errorf("campaign record %q holds nothing that is known", r.Key)
 }

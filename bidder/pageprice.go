@@ -1,0 +1,165 @@
+package bidder
+
+import (
+	"sync"
+
+	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments"
+)
+
+const (
+	// maxPagePrices bounds the products of which another price was seen.
+	maxPagePrices = 200_000
+	// pagePriceWitnesses is how many visitors have to report a price, one
+	// after the other, before it is believed: one browser may say anything.
+	pagePriceWitnesses = 3
+	// pagePriceKeptMS is how long it is believed without being seen again.
+	pagePriceKeptMS = 48 * 60 * 60 * 1000
+)
+
+// pagePrices remembers, of products whose page shows another price than their
+// feed, what visitors saw. It is a fold of the shop events; safe for many
+// goroutines, and asking does not allocate.
+type pagePrices struct {
+	mu sync.RWMutex
+	m  map[pagePriceKey]pagePrice
+}
+
+type pagePriceKey struct {
+	shop    uint32
+	product uint64
+}
+
+type pagePrice struct {
+	price money.Nano
+	atMS  int64
+	by    [pagePriceWitnesses]segments.UserKey
+}
+
+func newPagePrices() *pagePrices { return &pagePrices{m: make(map[pagePriceKey]pagePrice)} }
+
+func (s *pagePrices) len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.m)
+}
+
+// saw notes the price on a product's page; one that is the feed's clears what
+// was noted.
+func (s *pagePrices) saw(shop uint32, product uint64, price, feed money.Nano, who segments.UserKey, ms int64) {
+	k := pagePriceKey{shop, product}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, known := s.m[k]
+	if price == feed {
+		delete(s.m, k)
+		return
+	}
+	if !known && len(s.m) >= maxPagePrices {
+		for victim := range s.m { // any one: a map's order is random
+			delete(s.m, victim)
+			break
+		}
+	}
+	if p.price != price {
+		p = pagePrice{price: price}
+	}
+	p.atMS = max(p.atMS, ms)
+	for i := range p.by {
+		if p.by[i] == who {
+			break
+		}
+		if p.by[i].IsZero() {
+			p.by[i] = who
+			break
+		}
+	}
+	s.m[k] = p
+}
+
+// of returns the price that enough visitors saw lately, 0 if none.
+func (s *pagePrices) of(shop uint32, product uint64, nowMS int64) money.Nano {
+	s.mu.RLock()
+	p, ok := s.m[pagePriceKey{shop, product}]
+	s.mu.RUnlock()
+	if !ok || p.by[pagePriceWitnesses-1].IsZero() || nowMS-p.atMS > pagePriceKeptMS {
+		return 0
+	}
+	return p.price
+}
+
+// empty tells that there is nothing to ask for.
+func (s *pagePrices) empty() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.m) == 0
+}
+
+// sawPrice takes what a visitor's page says of a product's price.
+func (b *Bidder) sawPrice(e *events.ShopEvent) {
+	if e.Price <= 0 || e.Product == "" || (e.Type != events.ShopProductView && e.Type != events.ShopCartAdd) {
+		return
+	}
+	s := b.state.Load()
+	if s == nil {
+		return
+	}
+	shop := s.Snapshot.Shop(e.ShopID)
+	if shop == nil || shop.PriceMoveBPS <= 0 {
+		return
+	}
+	h := segments.ProductHash(e.Product)
+	if p := shop.Catalogue.ByHash(h); p != nil {
+		b.pagePrices.saw(e.ShopID, h, e.Price, p.Price, e.UID, e.TimeMS)
+	}
+}
+
+// sawTogether joins a product view with what the person looked at before,
+// within the shop. It is called before the view is applied to the profile.
+func (b *Bidder) sawTogether(e *events.ShopEvent) {
+	if e.Type != events.ShopProductView || e.Product == "" {
+		return
+	}
+	h := segments.ProductHash(e.Product)
+	var before []uint64
+	for _, sp := range b.profiles.Load().Lookup(e.UID, nil) {
+		if sp.Shop != e.ShopID {
+			continue
+		}
+		if sp.Products[0] == h {
+			return // the page again
+		}
+		for _, p := range sp.Products {
+			if p != 0 {
+				before = append(before, p)
+			}
+		}
+	}
+	b.together.Viewed(e.ShopID, h, before, e.TimeMS)
+}
+
+// movedPrices refuses the products of one shop whose page's price is further
+// from the feed's than the shop allows.
+type movedPrices struct {
+	shop  *campaigns.CompiledShop
+	seen  *pagePrices
+	nowMS int64
+}
+
+// Refuses is creatives.Refuser's.
+func (m *movedPrices) Refuses(p *campaigns.Product) bool {
+	if m.seen == nil || m.shop.PriceMoveBPS <= 0 || m.seen.empty() {
+		return false
+	}
+	page := m.seen.of(m.shop.ID, segments.ProductHash(p.ID), m.nowMS)
+	if page == 0 {
+		return false
+	}
+	off := page - p.Price
+	if off < 0 {
+		off = -off
+	}
+	return float64(off) > float64(p.Price)*float64(m.shop.PriceMoveBPS)/10_000
+}

@@ -1,0 +1,241 @@
+package pacing
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// Bounds of what one person hides at one shop; the oldest wish makes room.
+const (
+	maxHiddenProducts  = 8
+	maxHiddenCampaigns = 4
+)
+
+// Hidden remembers what people do not want to see again: campaigns and single
+// products, by the shop's own pseudonym of the person. It is a fold of the
+// log; adding the same wish again changes nothing. Bounded, in memory, safe
+// for many goroutines; asking does not allocate.
+type Hidden struct {
+	shards [holdShards]hiddenShard
+	max    int64
+	n      atomic.Int64
+	evict  atomic.Uint64
+}
+
+type hiddenShard struct {
+	mu sync.RWMutex
+	m  map[uint64]hiddenCell
+}
+
+// hiddenCell keeps wishes newest first; 0 ends a list.
+type hiddenCell struct {
+	at        uint32 // seconds since the epoch, of the newest wish
+	products  [maxHiddenProducts]uint64
+	campaigns [maxHiddenCampaigns]uint32
+}
+
+// NewHidden remembers the wishes of at most max people (0: 500,000), and up
+// to 63 more if they fall so. When full, an old wish makes room.
+func NewHidden(max int) *Hidden {
+	if max == 0 {
+		max = 500_000
+	}
+	h := &Hidden{max: int64(max)}
+	for i := range h.shards {
+		h.shards[i].m = make(map[uint64]hiddenCell)
+	}
+	return h
+}
+
+func (h *Hidden) shard(user uint64) *hiddenShard { return &h.shards[user%holdShards] }
+
+// Add notes that the person wants no more of a product, by its hash, or, with
+// product 0, no more of a campaign. User 0 is nobody.
+func (h *Hidden) Add(user uint64, campaign uint32, product uint64, ms int64) {
+	if user == 0 || (product == 0 && campaign == 0) {
+		return
+	}
+	s := h.shard(user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.m[user]
+	if !ok && h.n.Add(1) > h.max {
+		h.makeRoom(s)
+	}
+	c.at = max(c.at, uint32(max(ms, 0)/1000))
+	if product != 0 {
+		toFront(c.products[:], product)
+	} else {
+		toFront(c.campaigns[:], campaign)
+	}
+	s.m[user] = c
+}
+
+// toFront puts v first, and keeps the order of the others; the last falls off.
+func toFront[T uint32 | uint64](list []T, v T) {
+	at := len(list) - 1
+	for i, x := range list {
+		if x == v {
+			at = i
+			break
+		}
+	}
+	copy(list[1:at+1], list[:at])
+	list[0] = v
+}
+
+// makeRoom removes the oldest of a few people; s is locked.
+func (h *Hidden) makeRoom(s *hiddenShard) {
+	var victim uint64
+	oldest, looked := uint32(1<<32-1), 0
+	for k, c := range s.m { // the order of a Go map is random: a sample
+		if c.at < oldest {
+			oldest, victim = c.at, k
+		}
+		if looked++; looked == 8 {
+			break
+		}
+	}
+	if looked > 0 {
+		delete(s.m, victim)
+		h.n.Add(-1)
+		h.evict.Add(1)
+	}
+}
+
+// Campaign tells whether the person hid the campaign.
+func (h *Hidden) Campaign(user uint64, campaign uint32) bool {
+	if user == 0 || h.n.Load() == 0 {
+		return false
+	}
+	s := h.shard(user)
+	s.mu.RLock()
+	c, ok := s.m[user]
+	s.mu.RUnlock()
+	if !ok {
+		return false
+	}
+	for _, x := range c.campaigns {
+		if x == campaign {
+			return campaign != 0
+		}
+	}
+	return false
+}
+
+// Products appends the hashes of the products that the person hid; none for a
+// nil Hidden.
+func (h *Hidden) Products(dst []uint64, user uint64) []uint64 {
+	if h == nil || user == 0 || h.n.Load() == 0 {
+		return dst
+	}
+	s := h.shard(user)
+	s.mu.RLock()
+	c := s.m[user]
+	s.mu.RUnlock()
+	for _, p := range c.products {
+		if p == 0 {
+			break
+		}
+		dst = append(dst, p)
+	}
+	return dst
+}
+
+// Erase forgets the wishes of people, by their shops' pseudonyms.
+func (h *Hidden) Erase(users map[uint64]struct{}) (n int) {
+	for u := range users {
+		s := h.shard(u)
+		s.mu.Lock()
+		if _, ok := s.m[u]; ok {
+			delete(s.m, u)
+			h.n.Add(-1)
+			n++
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// Expire forgets people whose newest wish is older than sinceMS, in one shard
+// a call.
+func (h *Hidden) Expire(shard uint32, sinceMS int64) {
+	s := &h.shards[shard%holdShards]
+	since := uint32(max(sinceMS, 0) / 1000)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, c := range s.m {
+		if c.at < since {
+			delete(s.m, k)
+			h.n.Add(-1)
+		}
+	}
+}
+
+// Stats returns how many people have hidden something, the bound, and how
+// many had to make room.
+func (h *Hidden) Stats() (n, max int64, evicted uint64) { return h.n.Load(), h.max, h.evict.Load() }
+
+var hiddenHead = [8]byte{'g', 'r', 's', 'z', 'h', 'i', 'd', 1}
+
+// Snapshot writes all wishes; they may change meanwhile.
+func (h *Hidden) Snapshot(w io.Writer) error {
+	out := newSectionWriter(w, hiddenHead)
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.RLock()
+		cells := make(map[uint64]hiddenCell, len(s.m))
+		for k, c := range s.m {
+			cells[k] = c
+		}
+		s.mu.RUnlock()
+		for k, c := range cells {
+			out.int(1)
+			out.fixed64(k)
+			out.int(int64(c.at))
+			for _, p := range c.products {
+				out.fixed64(p)
+			}
+			for _, x := range c.campaigns {
+				out.int(int64(x))
+			}
+		}
+	}
+	out.int(0)
+	return out.end()
+}
+
+// Restore reads a snapshot in place of what is held. Where it is damaged,
+// nothing is.
+func (h *Hidden) Restore(r io.Reader) error {
+	in := newSectionReader(r, hiddenHead)
+	fresh := NewHidden(int(h.max))
+	for in.within("a mark", 0, 1) == 1 {
+		k := in.fixed64()
+		c := hiddenCell{at: uint32(in.within("a time", 0, 1<<32-1))}
+		for i := range c.products {
+			c.products[i] = in.fixed64()
+		}
+		for i := range c.campaigns {
+			c.campaigns[i] = uint32(in.within("a campaign", 0, 1<<32-1))
+		}
+		if in.err != nil {
+			break
+		}
+		if _, ok := fresh.shard(k).m[k]; !ok && k != 0 && fresh.n.Load() < fresh.max {
+			fresh.shard(k).m[k] = c
+			fresh.n.Add(1)
+		}
+	}
+	if err := in.end(); err != nil {
+		return err
+	}
+	for i := range h.shards {
+		h.shards[i].mu.Lock()
+		h.shards[i].m = fresh.shards[i].m
+		h.shards[i].mu.Unlock()
+	}
+	h.n.Store(fresh.n.Load())
+	return nil
+}
