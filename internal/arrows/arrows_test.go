@@ -34,6 +34,7 @@ func may() map[string][]string {
 	return map[string][]string{
 		"bidder": {
 			"bidder/...", "campaigns", "segments", "creatives", "pacing", "events", "events/kafka", "events/price", "events/spool", "internal/...",
+			"bench/world", // its benchmarks only
 		},
 		"bidder/openrtb": {"internal/..."},
 		"campaigns":      {"segments", "events", "internal/..."},
@@ -66,6 +67,7 @@ func may() map[string][]string {
 		"bench/load":   {"internal/..."},
 		"bench/replay": {"bench/check", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
+		"bench/world":  {"campaigns", "segments", "internal/..."},
 
 		"internal": {"internal/..."},
 		"docs":     {"internal/..."},
