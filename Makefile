@@ -8,14 +8,18 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race simulate lint bench fuzz cover libchdb kafka chromium clean storm
+.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-build: ## build bin/grosz
+# PGO=cmd/grosz/bidder.pgo guides the build by a bidder's profile in a drawn
+# world. It takes minutes: everything is compiled again. See docs/performance.md.
+PGO ?= off
+
+build: ## build bin/grosz (PGO=cmd/grosz/bidder.pgo: guided by a profile)
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/grosz
+	$(GO) build -pgo=$(if $(filter off,$(PGO)),off,$(abspath $(PGO))) -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/grosz
 
 run: build libchdb ## build, bring what is missing, run the demo
 	$(BIN) up --demo
@@ -40,9 +44,15 @@ lint: ## vet, format and golangci-lint (pinned)
 	$(GO) vet ./...
 	GOFLAGS=-mod=mod $(GO) run $(LINT) run ./...
 
-bench: build libchdb ## benchmarks of the parts, then the bidder against reference servers
+bench: build libchdb ## the bidder in a drawn world against reference servers, one table; then the stages' benchmarks
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(BIN) bench world --dir "$$dir/world" && $(BIN) bench --world "$$dir/world" --rounds 5
+	$(GO) test -run '^$$' -bench '$(STAGES)' -benchmem ./campaigns ./bench/world ./bidder/... ./creatives ./events/... ./pacing ./segments
+
+# The benchmarks of docs/performance.md, a stage each.
+STAGES := ^Benchmark(World|Match|ParseCorpus|Lookup|Decide|SelfCheck|Banner|Native|VAST|Choose|TokenSign|AppendJSON|BidLogPut|ReserveRelease|FrequencyCount|AppendGroupCommit)$$
+
+bench-parts: ## every benchmark there is
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./...
-	$(BIN) bench
 
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}

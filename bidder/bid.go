@@ -171,12 +171,12 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 		return r
 	}
 	b.describeImp(c, t.index, t.media)
-	matches := c.state.Snapshot.Match(&c.facts, c.matcher)
+	matches := c.matches()
 	if len(matches) == 0 {
 		return ReasonNoCampaign
 	}
-	if b.value(c, matches); len(c.candidates) == 0 {
-		return ReasonNoPrice // in this currency
+	if r := b.value(t, matches); len(c.candidates) == 0 {
+		return r
 	}
 	last, tries := ReasonOutranked, len(c.candidates)
 	for ; tries > 0 && len(c.candidates) > 0; tries-- {
@@ -201,6 +201,16 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 		}
 	}
 	return last
+}
+
+// matches asks the index: at the first impression of a request about all, at
+// the others about what differs.
+func (c *bidContext) matches() []int32 {
+	if c.matched {
+		return c.state.Snapshot.Rematch(&c.facts, c.matcher)
+	}
+	c.matched = true
+	return c.state.Snapshot.Match(&c.facts, c.matcher)
 }
 
 // offer turns a candidate into a bid with a hold, or says why not.

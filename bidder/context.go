@@ -22,6 +22,7 @@ type bidContext struct {
 	native     openrtb.NativeRequest
 	facts      campaigns.Facts
 	matcher    *campaigns.Matcher
+	matched    bool // the matcher has this request
 	rng        *rand.ChaCha8
 	hidden     *pacing.Hidden // may be nil in tests, as may be
 	pagePrices *pagePrices
@@ -134,7 +135,7 @@ func newContext(seed [32]byte) *bidContext {
 func (c *bidContext) reset() {
 	c.view.Reset()
 	c.facts.Reset()
-	c.state, c.exchange = nil, nil
+	c.state, c.exchange, c.matched = nil, nil, false
 	c.check = selfCheck{sent: c.check.sent[:0]}
 	c.user, c.basis = segments.UserKey{}, privacy.Basis{}
 	c.rates = rateCache{}

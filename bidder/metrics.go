@@ -109,6 +109,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	if s == nil {
 		return
 	}
+	fmt.Fprintf(w, "grosz_campaigns_live %d\n", len(s.Snapshot.Campaigns))
 	for name, x := range s.Exchanges {
 		c := &x.counters
 		fmt.Fprintf(w, "grosz_bid_requests_total{exchange=%q} %d\n", name, c.requests.Load())

@@ -40,6 +40,34 @@ func (t *terms) floor(o *bid) (money.CPM, bool) {
 	return max(floor, least*money.CPM(seconds)), ok
 }
 
+// leastFloor is what every bid for this impression must reach at least,
+// whatever its lane and its creative: the lowest of the imp's floor and the
+// deals', those by duration too. 0 where that cannot be said.
+func (t *terms) leastFloor() money.CPM {
+	least, ok := t.inBidCurrency(t.imp.BidFloor, t.imp.BidFloorCur)
+	if !ok || t.imp.PMP.Private == openrtb.Yes { // the imp's own is not asked for where only deals are
+		return 0
+	}
+	lower := func(p openrtb.Price, code string) {
+		if floor, ok := t.inBidCurrency(p, code); !ok {
+			least = 0
+		} else {
+			least = min(least, floor)
+		}
+	}
+	for i := range t.imp.Video.DurFloors {
+		lower(t.imp.Video.DurFloors[i].BidFloor, t.imp.BidFloorCur)
+	}
+	for i := range t.imp.PMP.Deals {
+		d := &t.imp.PMP.Deals[i]
+		lower(d.BidFloor, d.BidFloorCur)
+		for k := range d.DurFloors {
+			lower(d.DurFloors[k].BidFloor, d.BidFloorCur)
+		}
+	}
+	return least
+}
+
 // seconds is the length of the bid's video, 0 where it has none.
 func (o *bid) seconds() int32 {
 	if o.creative == nil || o.creative.Video == nil {

@@ -18,6 +18,7 @@ type State struct {
 	// accounts of the campaigns, by their dense index in Snapshot.
 	accounts []*pacing.Account
 	refusals []*[numReasons]atomic.Uint64
+	floors   []*atomic.Uint64              // refusals for the floor
 	versions map[*campaigns.Creative]int64 // creativeVersion
 }
 
@@ -26,13 +27,13 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 	n := len(snap.Campaigns)
 	s := &State{
 		Snapshot: snap, Exchanges: exchanges, Rates: rates,
-		accounts: make([]*pacing.Account, n), refusals: make([]*[numReasons]atomic.Uint64, n),
+		accounts: make([]*pacing.Account, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
 	for i, c := range snap.Campaigns {
 		a := book.Account(c.ID)
 		a.SetLimits(pacing.Limits{Total: c.Budget.Total, Day: c.Budget.Day})
-		s.accounts[i], s.refusals[i] = a, refusals.of(c.ID)
+		s.accounts[i], s.refusals[i], s.floors[i] = a, refusals.of(c.ID), refusals.floorOf(c.ID)
 		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {
 			for _, cr := range list {
 				s.versions[cr] = creativeVersion(cr)

@@ -1,24 +1,57 @@
 package bidder
 
+import "github.com/grosz/grosz/internal/money"
+
 // value prices every matching campaign in the bid's currency into
 // c.candidates: its CPM after the boosts that hold, converted and rounded
 // down. Equal prices are ordered by a drawn number, so that ties are fair.
-func (b *Bidder) value(c *bidContext, matches []int32) {
+// Who cannot reach the least floor of the impression is refused here, most of
+// them before their boosts are asked about: in a busy market that is nearly
+// everybody, and to filter them first would cost more than all the rest. It
+// returns the reason of the last refusal.
+func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
+	c := t.c
+	snap, least, refused := c.state.Snapshot, t.leastFloor(), 0
 	c.candidates = c.candidates[:0]
+	last := ReasonNone
 	for _, m := range matches {
-		camp := c.state.Snapshot.Campaigns[m]
-		to, _, ok := c.rates.of(c.state.Rates, camp.Shop.Currency, c.currency)
+		top, currency := snap.TopCPM(m)
+		to, _, ok := c.rates.of(c.state.Rates, currency, c.currency)
 		if !ok {
 			c.exchange.counters.filtered[ReasonCurrency].Add(1)
+			last = ReasonNoPrice
 			continue
 		}
-		cpm := c.state.Snapshot.BidCPM(m, c.matcher).ConvertDown(to)
+		if least > 0 && inCurrency(top, to) < least {
+			refused++
+			b.campaignRefused(c.state, m, ReasonFloor)
+			continue
+		}
+		cpm := inCurrency(snap.BidCPM(m, c.matcher), to)
 		if cpm <= 0 {
 			c.exchange.counters.filtered[ReasonNoPrice].Add(1)
+			last = ReasonNoPrice
+			continue
+		}
+		if cpm < least {
+			refused++
+			b.campaignRefused(c.state, m, ReasonFloor)
 			continue
 		}
 		c.candidates = append(c.candidates, candidate{campaign: m, cpm: cpm, tie: c.draw()})
 	}
+	if refused > 0 {
+		c.exchange.counters.filtered[ReasonFloor].Add(uint64(refused))
+		last = ReasonFloor
+	}
+	return last
+}
+
+func inCurrency(p money.CPM, to money.Rate) money.CPM {
+	if to == money.RateOne {
+		return p
+	}
+	return p.ConvertDown(to)
 }
 
 // draw returns 64 random bits.

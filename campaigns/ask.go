@@ -118,18 +118,19 @@ func (z *zoneTime) set(zone *time.Location, nowMS int64) {
 // readAttrs numbers the request's attributes.
 func (m *Matcher) readAttrs(d *dict) {
 	f := m.f
-	m.sig = 0
-	for a, s := range [fixedAttrs]string{ // in the order of the kinds
-		f.Exchange, f.Media, f.Inventory, f.Device, f.OS, f.Country, f.Language, f.Position,
-	} {
-		kind := predKind(a) + kindExchange
-		m.attrs[a] = 0
-		if s != "" && d.has(kind) {
-			m.buf = appendNormal(m.buf[:0], kind, s)
-			m.attrs[a] = d.find(kind, m.buf)
-		}
-		m.sig |= sigBit(attrID(a), m.attrs[a])
+	m.sig = m.readAttr(d, kindExchange, f.Exchange) | m.readAttr(d, kindInventory, f.Inventory) | m.readAttr(d, kindDevice, f.Device) |
+		m.readAttr(d, kindOS, f.OS) | m.readAttr(d, kindCountry, f.Country) | m.readAttr(d, kindLanguage, f.Language)
+}
+
+// readAttr numbers one attribute and returns its bit of the signature.
+func (m *Matcher) readAttr(d *dict, kind predKind, s string) uint64 {
+	a := fixedAttr(kind)
+	m.attrs[a] = 0
+	if s != "" && d.has(kind) {
+		m.buf = appendNormal(m.buf[:0], kind, s)
+		m.attrs[a] = d.find(kind, m.buf)
 	}
+	return sigBit(a, m.attrs[a])
 }
 
 // readValues numbers the request's values of the list kinds; those that no
@@ -164,9 +165,6 @@ func (m *Matcher) readValues(d *dict) {
 	}
 	for _, k := range f.Keywords {
 		m.add(d, kindKeyword, k)
-	}
-	for _, id := range f.Deals {
-		m.add(d, kindDeal, id)
 	}
 	if d.has(kindWord) {
 		for _, w := range f.Words {

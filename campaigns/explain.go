@@ -28,7 +28,7 @@ func (m *Matcher) explain(e *compiledExpr, n *node, neg bool, out *[]ClauseResul
 	case opNot:
 		return m.explain(e, n.kids[0], !neg, out)
 	case opLeaf:
-		if m.truth(n.pid) != neg {
+		if m.truth(m.slots.of[n.pid]) != neg {
 			return true
 		}
 		r := ClauseResult{Text: e.src[n.pos:n.end], Pos: n.pos}

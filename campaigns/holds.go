@@ -6,6 +6,5 @@ package campaigns
 // It costs a fraction of a Match and allocates nothing.
 func (s *Snapshot) Holds(f *Facts, m *Matcher, campaign int32) bool {
 	m.begin(s, f)
-	h := &s.index.hot[campaign]
-	return m.run(s.index.code[h.from:h.from+uint32(h.end)], int(h.end))
+	return m.run(&s.index.hot[campaign])
 }

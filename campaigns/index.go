@@ -20,15 +20,23 @@ type index struct {
 	zones []*time.Location
 	dict  *dict
 
-	code []instr
-	hot  []hot // by campaign
+	slots  *slots
+	line   []uint32 // long code without branches: slots, shifted by one, and whether it must not hold
+	code   []instr  // code of the others, and of boosts, by slots
+	hot    []hot    // by campaign
+	times  []flight // by campaign
+	bounds []bound  // by campaign
+	prices []price  // by campaign
+	boosts []boost  // of all campaigns
+	raised bool     // segments of some shop change prices
 
 	groups   []group                // those of users first, by shop
 	users    []segments.Predicate   // what the first groups ask of a profile
+	memos    []uint32               // where the answers of the groups on users are remembered
 	shops    map[uint32]span        // groups of a shop's profile predicates
 	named    map[uint32]span        // groups of a shop's named segments, which follow
 	onUser   int                    // groups of either
-	slots    map[uint32]*slotGroups // of a shop's named segments
+	bySlot   map[uint32]*slotGroups // of a shop's named segments
 	values   [kindHost + 1]postings // what to try for the number of a value
 	open     bitGroup
 	bitmaps  []bitGroup // of large groups
@@ -36,16 +44,6 @@ type index struct {
 	hasLists bool
 	intents  map[uint32]span // groups of a shop's predicates on intent
 	looking  *intent.Table   // the shops of intents, by what people look for
-}
-
-// hot is what is read of every campaign that is tried: half a cache line. Its
-// code accepts at dense when the attributes were checked before, else at end.
-type hot struct {
-	sig        uint64
-	from       uint32
-	dense, end uint16
-	startMS    int64
-	endMS      int64
 }
 
 type span struct{ from, to uint32 }
@@ -65,8 +63,9 @@ type postings struct {
 	merge   map[uint32]int32
 }
 
-// entry is a campaign of a small group, or a group (isGroup is set).
-type entry struct{ pid, to uint32 }
+// entry is a campaign of a small group, or a group (isGroup is set), and the
+// slot of what led to it.
+type entry struct{ slot, to uint32 }
 
 const isGroup = 1 << 31
 
@@ -81,6 +80,7 @@ func (c *Compiler) buildIndex(s *Snapshot) {
 	x := &s.index
 	x.preds, x.zones, x.dict = c.preds[:len(c.preds):len(c.preds)], c.zones[:len(c.zones):len(c.zones)], c.dict
 	x.asked = c.users[:len(c.users):len(c.users)]
+	x.slots = newSlots(x.preds, used(s.Campaigns, len(x.preds)))
 	x.flatten(s.Campaigns)
 	groupOf := make([]int32, len(c.preds)) // number + 1
 	var open []uint32
@@ -101,6 +101,16 @@ func (c *Compiler) buildIndex(s *Snapshot) {
 	x.sortGroups()
 	x.slotGroups(s.shops)
 	c.lookUpIntents(s)
+	members := 0
+	for i := range x.groups {
+		members += len(x.groups[i].members)
+	}
+	all := make([]uint32, 0, members) // beside each other, as the groups are
+	for i := range x.groups {
+		g := &x.groups[i]
+		all = append(all, g.members...)
+		g.members = all[len(all)-len(g.members) : len(all) : len(all)]
+	}
 	for i := range x.groups {
 		if g := &x.groups[i]; len(g.members) >= largeGroup {
 			g.bitmap = int32(len(x.bitmaps))
@@ -109,21 +119,6 @@ func (c *Compiler) buildIndex(s *Snapshot) {
 	}
 	x.post()
 	x.mergeValues(s.Campaigns)
-}
-
-// flatten lays out by campaign what the hot path reads.
-func (x *index) flatten(all []*CompiledCampaign) {
-	n := 0
-	for _, cc := range all {
-		n += len(cc.expr.code)
-	}
-	x.code = make([]instr, 0, n)
-	x.hot = make([]hot, len(all))
-	for i, cc := range all {
-		e := cc.expr
-		x.hot[i] = hot{e.sig, uint32(len(x.code)), uint16(e.dense), uint16(len(e.code)), cc.StartMS, cc.EndMS}
-		x.code = append(x.code, e.code...)
-	}
 }
 
 // sortGroups puts the groups of users first, those of a shop beside each
@@ -146,6 +141,7 @@ func (x *index) sortGroups() {
 			return
 		}
 		x.onUser++
+		x.memos = append(x.memos, x.slots.of[x.groups[i].pid]-x.slots.lazy)
 		sp, ok := of[p.shop]
 		if !ok {
 			sp.from = uint32(i)
@@ -196,11 +192,11 @@ func (x *index) eachValue(f func(kind predKind, v uint32, e entry)) {
 		}
 		for _, v := range p.found() {
 			if len(g.members) > smallGroup {
-				f(kind, v, entry{g.pid, uint32(i) | isGroup})
+				f(kind, v, entry{x.slots.of[g.pid], uint32(i) | isGroup})
 				continue
 			}
 			for _, c := range g.members {
-				f(kind, v, entry{g.pid, c})
+				f(kind, v, entry{x.slots.of[g.pid], c})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package campaigns
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/grosz/grosz/segments"
@@ -16,15 +17,27 @@ type Matcher struct {
 	// epoch stamps what is known of this request, so that nothing need be
 	// cleared between two.
 	epoch  uint32
-	memo   []uint32 // by predicate: epoch<<1 | holds
+	memo   []uint32 // by predicate that is asked: epoch<<1 | holds
 	walked []uint32 // by group: epoch
-	seen   []uint32 // by campaign: epoch
+	seen   []uint64 // campaigns that were found, a bit each
+	found  []uint32 // the same, as they were found
 	out    []int32
+
+	slots     *slots
+	held      []uint64 // what holds, a bit per predicate
+	marked    []uint32 // slots of lists in held
+	markedImp []uint32 // those of deals
+	unsure    uint32   // from this slot on, a bit that is not set says nothing
+	base      int      // of out: matches whatever the impression
+	tried     []uint32
+	later     []uint32 // campaigns that ask about the impression
+	ready     bool     // a Match is done: Rematch may go on from it
 
 	shops  []uint32               // of f.Profiles
 	values [kindHost + 1][]uint32 // numbers of the request's values
 	attrs  [fixedAttrs]uint32
-	sig    uint64
+	sig    uint64 // of the request's attributes
+	sigImp uint64 // and of the impression's
 	zones  []zoneTime
 	rows   [][]uint64
 	effect shopEffect
@@ -62,7 +75,7 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 	}
 	if x.hasLists {
 		for kind := range x.values {
-			if p := &x.values[kind]; len(p.from) > 0 {
+			if p := &x.values[kind]; len(p.from) > 0 && predKind(kind) != kindDeal {
 				m.walkValues(p, predKind(kind))
 			}
 		}
@@ -71,46 +84,129 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 		m.walkIntents(x)
 	}
 	m.walkBits(&x.open)
+	m.tryAll()
+	m.base, m.ready = len(m.out), true
+	return m.ofImpression()
+}
+
+// Rematch is Match for facts that differ from those of m's latest Match or
+// Rematch by nothing but Media, Position and Deals: another impression of the
+// same request. It is much cheaper.
+func (s *Snapshot) Rematch(f *Facts, m *Matcher) []int32 {
+	if !m.ready || m.s != s || m.f != f {
+		return s.Match(f, m)
+	}
+	m.beginImp()
+	return m.ofImpression()
+}
+
+// ofImpression adds to what matches in any case what matches for this
+// impression.
+func (m *Matcher) ofImpression() []int32 {
+	x := &m.s.index
+	m.out = m.out[:m.base]
+	for _, c := range m.later {
+		m.settle(c, &x.hot[c])
+	}
+	if p := &x.values[kindDeal]; len(p.from) > 0 && len(m.values[kindDeal]) > 0 {
+		m.walkDeals(p)
+	}
 	return m.out
+}
+
+// walkDeals tries the campaigns that one of the impression's deals leads to,
+// and nothing else has.
+func (m *Matcher) walkDeals(p *postings) {
+	x := &m.s.index
+	known := len(m.found)
+	try := func(c uint32) {
+		if m.find(c) {
+			m.settle(c, &x.hot[c])
+		}
+	}
+	for _, v := range m.values[kindDeal] {
+		if int(v)+1 >= len(p.from) {
+			continue
+		}
+		for _, e := range p.entries[p.from[v]:p.from[v+1]] {
+			if e.to&isGroup == 0 {
+				try(e.to)
+			}
+			for _, c := range x.membersOf(e) {
+				try(c)
+			}
+		}
+	}
+	for _, c := range m.found[known:] { // another impression may have none of these deals
+		m.seen[c>>6] &^= 1 << (c & 63)
+	}
+	m.found = m.found[:known]
 }
 
 // begin takes over a request.
 func (m *Matcher) begin(s *Snapshot, f *Facts) {
 	x := &s.index
-	m.memo, m.walked, m.seen = grown(m.memo, len(x.preds)), grown(m.walked, len(x.groups)), grown(m.seen, len(s.Campaigns))
+	m.memo, m.walked = grown(m.memo, len(x.slots.asked)), grown(m.walked, len(x.groups))
+	for _, c := range m.found {
+		m.seen[c>>6] = 0
+	}
+	m.found, m.seen = m.found[:0], grown(m.seen, len(s.Campaigns)/64+1)
 	if m.zones == nil || len(m.zones) < len(x.zones) {
 		m.zones = make([]zoneTime, len(x.zones))
 	}
 	m.s, m.f, m.out, m.search = s, f, m.out[:0], m.search[:0]
-	m.url = m.url[:0]
+	m.url, m.later, m.ready = m.url[:0], m.later[:0], false
 	if m.epoch++; m.epoch == 1<<31 {
 		clear(m.memo)
 		clear(m.walked)
-		clear(m.seen)
 		m.epoch = 1
 	}
 	m.shops = m.shops[:0]
 	for i := range f.Profiles {
 		m.shops = append(m.shops, f.Profiles[i].Shop)
 	}
+	m.take(x.slots)
 	m.readAttrs(x.dict)
 	m.readValues(x.dict)
+	m.markAttrs(false)
+	m.markLists()
+	m.beginImp()
+}
+
+// beginImp takes over an impression of the request.
+func (m *Matcher) beginImp() {
+	d := m.s.index.dict
+	m.sigImp = m.readAttr(d, kindMedia, m.f.Media) | m.readAttr(d, kindPosition, m.f.Position)
+	m.markAttrs(true)
+	m.values[kindDeal] = m.values[kindDeal][:0]
+	for _, id := range m.f.Deals {
+		m.add(d, kindDeal, id)
+	}
+	m.markedImp = m.unmark(m.markedImp)
+	if p := &m.slots.posted[kindDeal]; len(p.from) > 0 {
+		m.markedImp = m.mark(p, m.values[kindDeal], m.markedImp)
+	}
 }
 
 // grown makes room for n; stamps of other snapshots are of older epochs.
-func grown(s []uint32, n int) []uint32 {
+func grown[T any](s []T, n int) []T {
 	if len(s) >= n {
 		return s
 	}
-	return append(s, make([]uint32, n-len(s))...)
+	return append(s, make([]T, n-len(s))...)
 }
 
 // walkUser tries the campaigns of a shop that want such a profile.
 func (m *Matcher) walkUser(sp span, p *segments.Profile) {
 	x := &m.s.index
 	for g := sp.from; g < sp.to; g++ {
-		if x.users[g].Holds(p, m.f.NowMS) {
-			m.memo[x.groups[g].pid] = m.epoch<<1 | 1
+		t := x.users[g].Holds(p, m.f.NowMS)
+		v := m.epoch << 1
+		if t {
+			v |= 1
+		}
+		m.memo[x.memos[g]] = v
+		if t {
 			m.walk(g)
 		}
 	}
@@ -131,20 +227,10 @@ func (m *Matcher) walkValues(p *postings, kind predKind) {
 		}
 		for _, e := range p.entries[p.from[v]:p.from[v+1]] {
 			if e.to&isGroup == 0 {
-				if h := &x.hot[e.to]; h.sig&m.sig == m.sig && m.seen[e.to] != m.epoch {
-					if kind != kindHost {
-						m.memo[e.pid] = m.epoch<<1 | 1
-					}
-					m.try(e.to, h, int(h.end))
-				}
-				continue
+				m.find(e.to)
+			} else if kind != kindHost || m.truth(e.slot) {
+				m.walk(e.to &^ isGroup)
 			}
-			if kind != kindHost {
-				m.memo[e.pid] = m.epoch<<1 | 1
-			} else if !m.truth(e.pid) {
-				continue
-			}
-			m.walk(e.to &^ isGroup)
 		}
 	}
 }
@@ -162,19 +248,18 @@ func (m *Matcher) walk(i uint32) {
 		return
 	}
 	for _, c := range g.members {
-		if h := &x.hot[c]; h.sig&m.sig == m.sig && m.seen[c] != m.epoch {
-			m.try(c, h, int(h.end))
-		}
+		m.find(c)
 	}
 }
 
-// walkBits tries the members of a large group that accept all attributes.
+// walkBits tries the members of a large group that accept all attributes of
+// the request; those of the impression come later.
 func (m *Matcher) walkBits(b *bitGroup) {
-	x := &m.s.index
 	rows := m.rows[:0]
 	for i := range b.attrs {
-		a := &b.attrs[i]
-		rows = append(rows, a.row(m.attr(a.attr), b.words))
+		if a := &b.attrs[i]; !ofImpression(a.attr) {
+			rows = append(rows, a.row(m.attr(a.attr), b.words))
+		}
 	}
 	m.rows = rows
 	for w := range b.words {
@@ -188,25 +273,84 @@ func (m *Matcher) walkBits(b *bitGroup) {
 			word &= 1<<(len(b.members)&63) - 1
 		}
 		for ; word != 0; word &= word - 1 {
-			c := b.members[w<<6+bits.TrailingZeros64(word)]
-			if m.seen[c] != m.epoch {
-				h := &x.hot[c]
-				m.try(c, h, int(h.dense))
-			}
+			m.find(b.members[w<<6+bits.TrailingZeros64(word)])
 		}
 	}
 }
 
-// try runs a campaign's code up to stop, once per request.
-func (m *Matcher) try(c uint32, h *hot, stop int) {
-	m.seen[c] = m.epoch
-	if m.run(m.s.index.code[h.from:h.from+uint32(h.end)], stop) && m.f.NowMS >= h.startMS && (h.endMS == 0 || m.f.NowMS < h.endMS) {
+// find notes a campaign to be tried, once per request, and tells whether it is
+// new.
+func (m *Matcher) find(c uint32) bool {
+	w, bit := &m.seen[c>>6], uint64(1)<<(c&63)
+	if *w&bit != 0 {
+		return false
+	}
+	*w |= bit
+	m.found = append(m.found, c)
+	return true
+}
+
+// tryAll runs the code of the campaigns that were found, and leaves those for
+// later that ask about the impression. First it passes over all without a
+// branch, so that their cache lines come together rather than one by one.
+func (m *Matcher) tryAll() {
+	x, sig, n := &m.s.index, m.sig, 0
+	m.tried = slices.Grow(m.tried[:0], len(m.found))[:len(m.found)]
+	for _, c := range m.found {
+		m.tried[n] = c
+		k := 0
+		if x.hot[c].sig&sig == sig {
+			k = 1
+		}
+		n += k
+	}
+	for _, c := range m.tried[:n] {
+		h := &x.hot[c]
+		if h.from&onImp != 0 {
+			m.later = append(m.later, c)
+		} else if m.run(h) && (h.from&isTimed == 0 || m.flies(c)) {
+			m.out = append(m.out, int32(c))
+		}
+	}
+}
+
+// settle runs the code of a campaign that asks about the impression.
+func (m *Matcher) settle(c uint32, h *hot) {
+	if sig := m.sig | m.sigImp; h.sig&sig == sig && m.run(h) && (h.from&isTimed == 0 || m.flies(c)) {
 		m.out = append(m.out, int32(c))
 	}
 }
 
-func (m *Matcher) run(code []instr, stop int) bool {
-	for i := 0; i < stop; {
+func (m *Matcher) flies(c uint32) bool {
+	t := &m.s.index.times[c]
+	return m.f.NowMS >= t.startMS && (t.endMS == 0 || m.f.NowMS < t.endMS)
+}
+
+// run tells whether a campaign's code accepts.
+func (m *Matcher) run(h *hot) bool {
+	line := h.line[:min(h.n, inHot)]
+	if from := h.from & fromMask; h.from&isLine == 0 {
+		return m.jump(m.s.index.code[from : from+h.n])
+	} else if h.n > inHot {
+		line = m.s.index.line[from : from+h.n]
+	}
+	held, unsure := m.held, m.unsure
+	for _, in := range line {
+		slot := in >> 1
+		if slot >= unsure {
+			if m.truth(slot) == (in&notInLine != 0) {
+				return false
+			}
+		} else if uint32(held[slot>>6]>>(slot&63))&1 == in&notInLine {
+			return false
+		}
+	}
+	return true
+}
+
+// jump runs code that has branches.
+func (m *Matcher) jump(code []instr) bool {
+	for i := 0; i < len(code); {
 		in := &code[i]
 		if m.truth(in.pid) {
 			i = int(in.t)
@@ -220,19 +364,18 @@ func (m *Matcher) run(code []instr, stop int) bool {
 	return true
 }
 
-// holds evaluates an expression for the request of the latest Match.
-func (m *Matcher) holds(e *compiledExpr) bool { return m.run(e.code, len(e.code)) }
-
-// truth answers a predicate, at most once per request.
-func (m *Matcher) truth(pid uint32) bool {
-	if v := m.memo[pid]; v>>1 == m.epoch {
-		return v&1 != 0
+// holds evaluates an expression for the request of the latest Match; not hot.
+func (m *Matcher) holds(e *compiledExpr) bool {
+	for i := 0; i < len(e.code); {
+		in := &e.code[i]
+		if m.truth(m.slots.of[in.pid]) {
+			i = int(in.t)
+		} else {
+			i = int(in.f)
+		}
+		if i < 0 {
+			return false
+		}
 	}
-	t := m.ask(&m.s.index.preds[pid])
-	v := m.epoch << 1
-	if t {
-		v |= 1
-	}
-	m.memo[pid] = v
-	return t
+	return true
 }

@@ -370,3 +370,50 @@ func TestExplain(t *testing.T) {
 	f.AddText("a big grey Sofa")
 	assert.Empty(t, s.Explain(f, NewMatcher(), 0))
 }
+
+// A value that thousands of lists have marks none of them: they are searched.
+func TestMatchCommonValue(t *testing.T) {
+	in := Input{Shops: []*Shop{testShop(1)}}
+	for i := range maxPosted + 10 {
+		in.Campaigns = append(in.Campaigns, campaign(uint32(i+1), 1,
+			fmt.Sprintf(`city in ("Town %d", "Hill") and domain not in ("bad.example", "bad%d.example") and bundle not in ("com.a", "com.b%d")`, i%7, i, i)))
+	}
+	s := compiled(t, in)
+	require.NotEmpty(t, s.index.slots.posted[kindDomain].hot)
+	m := NewMatcher()
+	assert.Empty(t, s.Match(&Facts{City: "Hill", Domain: "www.bad.example"}, m))
+	assert.Len(t, s.Match(&Facts{City: "Hill", Domain: "good.example"}, m), maxPosted+10)
+	assert.Len(t, s.Match(&Facts{City: "hill", Domain: "bad3.example"}, m), maxPosted+9)
+	assert.Empty(t, s.Match(&Facts{City: "hill", Bundle: "com.a"}, m))
+}
+
+// Another impression of a request is matched as if it came alone, whatever
+// was asked between.
+func TestRematchEqualsMatch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := Input{Shops: []*Shop{testShop(1), testShop(2)}}
+		n := rapid.IntRange(1, 40).Draw(t, "n")
+		for i := range n {
+			in.Campaigns = append(in.Campaigns, campaign(uint32(i+1), uint32(i%2+1), drawExpr(t, 2)))
+		}
+		s, problems := Compile(in)
+		require.Empty(t, problems)
+		f, m := drawFacts(t), NewMatcher()
+		s.Match(f, m)
+		for range 4 {
+			other := drawFacts(t)
+			f.Media, f.Position, f.Deals = other.Media, other.Position, other.Deals
+			if rapid.IntRange(0, 3).Draw(t, "between") == 0 {
+				s.Holds(f, m, 0)
+			}
+			var got []uint32
+			for _, c := range s.Rematch(f, m) {
+				got = append(got, s.Campaigns[c].ID)
+			}
+			slices.Sort(got)
+			if want := matched(s, f, NewMatcher()); !slices.Equal(want, got) {
+				t.Fatalf("a rematch finds %v, a match %v", got, want)
+			}
+		}
+	})
+}

@@ -248,7 +248,7 @@ type slotGroups struct {
 }
 
 func (x *index) slotGroups(shops map[uint32]*CompiledShop) {
-	x.slots = make(map[uint32]*slotGroups, len(x.named))
+	x.bySlot = make(map[uint32]*slotGroups, len(x.named))
 	for shop, sp := range x.named {
 		s := &slotGroups{set: shops[shop].Segments.Set}
 		s.of = make([]uint32, s.set.Slots())
@@ -257,7 +257,7 @@ func (x *index) slotGroups(shops map[uint32]*CompiledShop) {
 			s.mask[slot>>6] |= 1 << (slot & 63)
 			s.of[slot] = g
 		}
-		x.slots[shop] = s
+		x.bySlot[shop] = s
 	}
 }
 
@@ -273,14 +273,14 @@ func (m *Matcher) walkShop(shop uint32) {
 		if m.f.Members[i].Shop != shop {
 			continue
 		}
-		s := x.slots[shop]
+		s := x.bySlot[shop]
 		if b, sure := m.f.Members[i].Bits(s.set, m.f.NowMS); sure {
 			m.walkSlots(s, b)
 			return
 		}
 	}
 	for g := sp.from; g < sp.to; g++ {
-		if m.truth(x.groups[g].pid) {
+		if m.asked(x.memos[g]) {
 			m.walk(g)
 		}
 	}
@@ -290,7 +290,7 @@ func (m *Matcher) walkSlots(s *slotGroups, b *[rules.MaxSlots / 64]uint64) {
 	for w := range b {
 		for word := b[w] & s.mask[w]; word != 0; word &= word - 1 {
 			g := s.of[w<<6+bits.TrailingZeros64(word)]
-			m.memo[m.s.index.groups[g].pid] = m.epoch<<1 | 1
+			m.memo[m.s.index.memos[g]] = m.epoch<<1 | 1
 			m.walk(g)
 		}
 	}
@@ -337,6 +337,19 @@ func (m *Matcher) effects(shop *CompiledShop) []uint16 {
 		}
 	}
 	return x.held
+}
+
+// top is what withSegments never exceeds, whoever the user is.
+func (s *CompiledSegments) top(p, most money.CPM) (price, bound money.CPM) {
+	if s == nil {
+		return p, most
+	}
+	raise := int64(neutralBPS)
+	for i := range s.effects {
+		e := &s.effects[i]
+		p, raise = max(p, p.Scale(e.value)), max(raise, e.max)
+	}
+	return p, most.Scale(raise)
 }
 
 // withSegments applies the user's segments to a price and its bound; a bound

@@ -149,16 +149,27 @@ func standardSize(w, h int) bool {
 // m's latest Match and what the user's segments multiply, at most MaxCPM as
 // the segments raise it, in the shop's currency.
 func (s *Snapshot) BidCPM(campaign int32, m *Matcher) money.CPM {
-	c := s.Campaigns[campaign]
-	p := c.Bid.CPM
-	for i := range c.boosts {
-		if m.holds(c.boosts[i].expr) {
-			p = p.Scale(c.boosts[i].bps)
+	x := &s.index
+	q := &x.prices[campaign]
+	p := q.cpm
+	for i := range x.boosts[q.from : q.from+q.boosts] {
+		b := &x.boosts[int(q.from)+i]
+		if m.jump(x.code[b.from:b.end]) {
+			p = p.Scale(b.bps)
 		}
 	}
-	p, most := m.withSegments(c.Shop, p, c.Bid.MaxCPM)
+	most := q.most
+	if x.raised {
+		p, most = m.withSegments(s.Campaigns[campaign].Shop, p, most)
+	}
 	if most > 0 {
 		p = min(p, most)
 	}
 	return p
+}
+
+// TopCPM is what the campaign's BidCPM never exceeds, and its currency.
+func (s *Snapshot) TopCPM(campaign int32) (money.CPM, money.Currency) {
+	q := &s.index.bounds[campaign]
+	return q.top, q.currency
 }

@@ -45,15 +45,19 @@ func (v *vocab) wordID(hash uint64) uint32 {
 type dict struct {
 	slots []dictSlot
 	mask  uint64
-	names [numKinds][]string
+	text  []byte // the names, one after another
+	kinds [numKinds]bool
 	words []uint64
 	size  int
 }
 
+// dictSlot is a name, at at in text, or a word, at that number in words.
 type dictSlot struct {
-	hash uint64
-	id   uint32
-	kind predKind
+	hash   uint32 // the upper half
+	id     uint32
+	at     uint32
+	length uint16
+	kind   predKind
 }
 
 func (v *vocab) image() *dict {
@@ -61,23 +65,26 @@ func (v *vocab) image() *dict {
 	for n < 2*v.size {
 		n *= 2
 	}
-	d := &dict{slots: make([]dictSlot, n), mask: uint64(n - 1), names: v.names, words: v.list, size: v.size}
+	d := &dict{slots: make([]dictSlot, n), mask: uint64(n - 1), words: v.list, size: v.size}
 	for kind := range v.names {
+		d.kinds[kind] = len(v.names[kind]) > 0
 		for i, name := range v.names[kind] {
-			d.put(dictSlot{hashValue(predKind(kind), name), uint32(i + 1), predKind(kind)})
+			d.put(hashValue(predKind(kind), name), dictSlot{id: uint32(i + 1), at: uint32(len(d.text)), length: uint16(min(len(name), 1<<16-1)), kind: predKind(kind)})
+			d.text = append(d.text, name...)
 		}
 	}
 	for i, w := range v.list {
-		d.put(dictSlot{hashWord(w), uint32(i + 1), kindWord})
+		d.put(hashWord(w), dictSlot{id: uint32(i + 1), kind: kindWord})
 	}
 	return d
 }
 
-func (d *dict) put(s dictSlot) {
-	i := s.hash & d.mask
+func (d *dict) put(hash uint64, s dictSlot) {
+	i := hash & d.mask
 	for d.slots[i].id != 0 {
 		i = (i + 1) & d.mask
 	}
+	s.hash = uint32(hash >> 32)
 	d.slots[i] = s
 }
 
@@ -95,7 +102,7 @@ func (d *dict) find(kind predKind, value []byte) uint32 {
 		if s.id == 0 {
 			return 0
 		}
-		if s.hash == h && s.kind == kind && d.names[kind][s.id-1] == string(value) {
+		if s.hash == uint32(h>>32) && s.kind == kind && int(s.length) == len(value) && string(d.text[s.at:s.at+uint32(s.length)]) == string(value) {
 			return s.id
 		}
 	}
@@ -109,7 +116,7 @@ func (d *dict) findWord(w uint64) uint32 {
 		if s.id == 0 {
 			return 0
 		}
-		if s.hash == h && s.kind == kindWord && d.words[s.id-1] == w {
+		if s.hash == uint32(h>>32) && s.kind == kindWord && d.words[s.id-1] == w {
 			return s.id
 		}
 	}
@@ -120,7 +127,7 @@ func (d *dict) has(kind predKind) bool {
 	if kind == kindWord {
 		return len(d.words) > 0
 	}
-	return len(d.names[kind]) > 0
+	return d.kinds[kind]
 }
 
 // valueSet is a set of value numbers (from 1) with open addressing, at most

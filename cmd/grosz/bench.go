@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +25,8 @@ type benchConfig struct {
 	Connections int           `config:"connections" help:"connections of the generator" default:"16"`
 	Answer      int           `config:"answer-bytes" help:"size of the fixed answer" default:"2500"`
 	Corpus      []string      `config:"corpus" help:"recorded requests to send, files of JSON lines" default:"bench/corpus/banner.jsonl,bench/corpus/video.jsonl,bench/corpus/native.jsonl,bench/corpus/standard.jsonl,bench/corpus/context.jsonl"`
+	World       string        `config:"world" help:"directory that 'grosz bench world' made: measure with its campaigns, people and requests"`
+	Pin         bool          `config:"pin" help:"servers on the first CPU, all else on the others, where there are two or more" default:"true"`
 	Server      string        `config:"server" help:"internal: run a reference server, 204 or fixed"`
 }
 
@@ -48,12 +51,18 @@ func (c *benchConfig) Validate() error {
 // runBench measures the bidder process, with all its work and events on,
 // against two reference servers, in one run.
 func runBench(ctx context.Context, e env, args []string) error {
+	if len(args) > 0 && args[0] == "world" {
+		return runBenchWorld(ctx, e, args[1:])
+	}
 	var c benchConfig
 	if _, err := config.Load("bench", args, e.environ, &c, e.out); err != nil {
 		return err
 	}
 	if c.Server != "" {
 		return benchServer(ctx, e, &c)
+	}
+	if c.World != "" {
+		c.Corpus = []string{filepath.Join(c.World, "requests.jsonl")}
 	}
 	bodies, err := readBodies(c.Corpus)
 	if err != nil {
@@ -67,6 +76,11 @@ func runBench(ctx context.Context, e env, args []string) error {
 	defer stop()
 	if err != nil {
 		return err
+	}
+	if c.Pin {
+		if err := targets.pin(); err != nil {
+			fmt.Fprintf(e.out, "not pinned: %v\n", err)
+		}
 	}
 	before, err := scrape(ctx, targets.metrics)
 	if err != nil {
@@ -124,6 +138,7 @@ func readBodies(paths []string) ([][]byte, error) {
 type measured struct {
 	list    []load.Target
 	metrics string
+	dir     string
 }
 
 // benchTargets starts the references and a whole Grosz in a directory of its
@@ -144,41 +159,82 @@ func benchTargets(ctx context.Context, e env, self string, c *benchConfig) (meas
 		stops = append(stops, func() { _ = p.Stop() })
 		m.list = append(m.list, load.Target{Name: "fasthttp, " + kind, URL: p.URL, PID: p.PID})
 	}
-	dir, err := os.MkdirTemp("", "grosz-bench-")
-	if err != nil {
-		return m, stop, fmt.Errorf("make a directory: %w", err)
+	dir := c.World
+	args := []string{"up", "--plain"}
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "grosz-bench-"); err != nil {
+			return m, stop, fmt.Errorf("make a directory: %w", err)
+		}
+		stops = append(stops, func() { _ = os.RemoveAll(dir) })
+		args = append(args, "--demo", "--rate", "1", "--demo-shop", freeAddr())
 	}
-	stops = append(stops, func() { _ = os.RemoveAll(dir) })
 	bidder, metrics := freeAddr(), freeAddr()
-	cmd := exec.Command(self, "up", "--demo", "--plain", "--rate", "1", "--data", dir, "--bidder", bidder, "--metrics", metrics,
-		"--console", freeAddr(), "--warehouse", freeAddr(), "--broker", freeAddr(), "--demo-shop", freeAddr())
+	cmd := exec.Command(self, append(args, "--data", dir, "--bidder", bidder, "--metrics", metrics,
+		"--console", freeAddr(), "--warehouse", freeAddr(), "--broker", freeAddr())...)
 	cmd.Stderr = e.errOut
 	if err := cmd.Start(); err != nil {
 		return m, stop, fmt.Errorf("start grosz up: %w", err)
 	}
 	stops = append(stops, func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
-	m.metrics = "http://" + metrics + "/metrics"
-	pid, err := waitBidding(ctx, dir, "http://"+bidder)
+	m.metrics, m.dir = "http://"+metrics+"/metrics", dir
+	if err := m.waitBidding(ctx, "http://"+bidder); err != nil {
+		return m, stop, err
+	}
+	pid, err := pidOf(dir, "bidder")
 	m.list = append(m.list, load.Target{Name: "grosz bidder", URL: "http://" + bidder + "/openrtb2/demo", PID: pid})
 	return m, stop, err
 }
 
-// waitBidding waits until the demo's campaigns are live: an ordinary banner
-// is bid on.
-func waitBidding(ctx context.Context, dir, base string) (pid int, err error) {
-	const request = `{"id":"w","imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"a.example"}}`
-	for range 1200 {
+func pidOf(dir, role string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "run", role+".pid"))
+	if err != nil {
+		return 0, fmt.Errorf("find the process of the %s: %w", role, err)
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// waitBidding waits until all campaigns are live: there are some, and for a
+// second no more of them.
+func (m *measured) waitBidding(ctx context.Context, base string) error {
+	last, same := 0.0, 0
+	for range 600 {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return err
 		}
-		time.Sleep(100 * time.Millisecond)
-		if status, err := post(ctx, base+"/openrtb2/demo", request); err == nil && status == 200 {
-			text, err := os.ReadFile(filepath.Join(dir, "run", "bidder.pid"))
-			if err != nil {
-				return 0, fmt.Errorf("find the bidder's process: %w", err)
-			}
-			return strconv.Atoi(strings.TrimSpace(string(text)))
+		time.Sleep(200 * time.Millisecond)
+		now, err := scrape(ctx, m.metrics)
+		live := now["grosz_campaigns_live"]
+		if same++; err != nil || live == 0 || live != last {
+			last, same = live, 0
+		}
+		if same >= 10 && answers(ctx, base+"/readyz") {
+			return nil
 		}
 	}
-	return 0, errors.New("the bidder did not bid within two minutes; see the logs of a 'grosz up --demo'")
+	return errors.New("the bidder did not bid within two minutes; see the logs of a 'grosz up'")
+}
+
+// pin keeps the servers on the first CPU, and everything else off it.
+func (m *measured) pin() error {
+	n := runtime.NumCPU()
+	if n < 2 {
+		return errors.New("there is one CPU only")
+	}
+	var others []int
+	for i := 1; i < n; i++ {
+		others = append(others, i)
+	}
+	errs := []error{load.Pin(os.Getpid(), others...)}
+	for _, t := range m.list {
+		errs = append(errs, load.Pin(t.PID, 0))
+	}
+	for _, role := range []string{"console", "loader", "warehouse", "broker"} {
+		pid, err := pidOf(m.dir, role)
+		if err == nil {
+			err = load.Pin(pid, others...)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

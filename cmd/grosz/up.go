@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +33,7 @@ type upConfig struct {
 	User      string  `config:"clickhouse-user" help:"user of ClickHouse" default:"default"`
 	Public    string  `config:"public-url" help:"URL by which exchanges and browsers reach the bidder; default http://ADDRESS"`
 	Library   string  `config:"libchdb" help:"path of libchdb.so, if it is not where 'make libchdb' puts it"`
+	Profiles  int     `config:"profiles" help:"bound on profiles in the bidder's memory" default:"1000000"`
 	Demo      bool    `config:"demo" help:"add demo shops, exchanges and shoppers"`
 	Rate      float64 `config:"rate" help:"bid requests per second of the demo" default:"40"`
 	Plain     bool    `config:"plain" help:"print the summary as lines, without moving the cursor"`
@@ -185,7 +187,7 @@ func (c *upConfig) children() []child {
 	wide := fmt.Sprintf("--listen-wide=%t", c.Wide)
 	toClick := []string{"--clickhouse", click, "--clickhouse-protocol", c.Protocol, "--clickhouse-user", c.User}
 	list := []child{
-		{"bidder", []string{"--bidder", c.Bidder, "--kafka", kafkaAddr, "--public-url", c.Public, "--metrics", c.Metrics, wide}},
+		{"bidder", []string{"--bidder", c.Bidder, "--kafka", kafkaAddr, "--public-url", c.Public, "--metrics", c.Metrics, "--profiles", strconv.Itoa(c.Profiles), wide}},
 		{"console", append([]string{"--console", c.Console, "--bidder", c.Bidder, "--kafka", kafkaAddr, "--bidder-metrics", c.Metrics, "--metrics", freeAddr(), wide}, toClick...)},
 		{"loader", append([]string{"--kafka", kafkaAddr, "--metrics", freeAddr()}, toClick...)},
 	}

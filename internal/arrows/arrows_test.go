@@ -35,6 +35,7 @@ func may() map[string][]string {
 		"bidder": {
 			"bidder/...", "campaigns/...", "segments", "segments/rules", "segments/intent", "segments/wanted", "creatives", "pacing", "pacing/ledger",
 			"events", "events/kafka", "events/price", "events/spool", "internal/...",
+			"bench/world", // its benchmarks only
 		},
 		"bidder/openrtb":     {"internal/..."},
 		"bidder/value":       {"internal/..."},
@@ -77,6 +78,7 @@ func may() map[string][]string {
 		"bench/replay": {"bench/check", "internal/..."},
 		"bench/storm":  {"campaigns", "events", "events/kafka", "pacing", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
+		"bench/world":  {"campaigns", "segments", "internal/..."},
 
 		"bench/pacesim": {"internal/..."},
 
