@@ -348,3 +348,38 @@ func buy(store *segments.Store, user byte, n int, at uint32) {
 		})
 	}
 }
+
+// Floors refuse by the most that a campaign can bid: boosts and segments
+// never lead beyond it, whoever the user is.
+func TestNothingIsDearerThanTheTop(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bps := func(what string) int64 { return rapid.SampledFrom([]int64{0, 5_000, 10_001, 15_000, 33_333}).Draw(t, what) }
+		var segs []*Segment
+		for id := range uint32(3) {
+			seg := ruleSegment(id+1, fmt.Sprintf("s%d", id+1), []string{"known", "is_buyer", "views >= 2"}[id])
+			seg.ValueBPS, seg.MaxBPS = bps("value"), max(bps("max"), 10_000)
+			segs = append(segs, seg)
+		}
+		c := targeted(1, "")
+		c.Bid = Bid{CPM: money.CPM(rapid.Int64Range(1, 50*int64(money.CPMUnit)).Draw(t, "cpm"))}
+		for i := range rapid.IntRange(0, 3).Draw(t, "boosts") {
+			c.Bid.Boosts = append(c.Bid.Boosts, Boost{When: []string{"known", "views >= 1", "not is_buyer"}[i], BPS: bps("boost") + 1})
+		}
+		if rapid.Bool().Draw(t, "bounded") {
+			c.Bid.MaxCPM = c.Bid.CPM + money.CPM(rapid.Int64Range(0, 50*int64(money.CPMUnit)).Draw(t, "above"))
+		}
+		s, problems := Compile(Input{Shops: []*Shop{testShop(7)}, Segments: segs, Campaigns: []*Campaign{c}})
+		if len(problems) > 0 || len(s.Campaigns) == 0 {
+			return
+		}
+		store, _ := segments.NewStore(segments.Config{})
+		store.Put(testUser(1), 7, &segments.Profile{Activity: segments.Activity{Last: testNow / 1000, Views: rapid.Uint32Range(0, 3).Draw(t, "views")}})
+		buy(store, 1, rapid.IntRange(0, 1).Draw(t, "orders"), testNow/1000)
+		m, f := NewMatcher(), &Facts{NowMS: testNow, User: testUser(1), Profiles: store.Lookup(testUser(1), nil)}
+		require.Equal(t, []int32{0}, s.Match(f, m))
+		top, _ := s.TopCPM(0)
+		if got := s.BidCPM(0, m); got > top {
+			t.Fatalf("bids %v, its top is %v", got, top)
+		}
+	})
+}
