@@ -353,7 +353,9 @@ func buy(store *segments.Store, user byte, n int, at uint32) {
 // never lead beyond it, whoever the user is.
 func TestNothingIsDearerThanTheTop(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		bps := func(what string) int64 { return rapid.SampledFrom([]int64{0, 5_000, 10_001, 15_000, 33_333}).Draw(t, what) }
+		bps := func(what string) int64 {
+			return rapid.SampledFrom([]int64{0, 5_000, 10_001, 15_000, 33_333}).Draw(t, what)
+		}
 		var segs []*Segment
 		for id := range uint32(3) {
 			seg := ruleSegment(id+1, fmt.Sprintf("s%d", id+1), []string{"known", "is_buyer", "views >= 2"}[id])
