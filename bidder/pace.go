@@ -1,6 +1,7 @@
 package bidder
 
 import (
+	"errors"
 	"time"
 
 	"github.com/grosz/grosz/campaigns"
@@ -56,10 +57,10 @@ func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, d
 	}
 	var err error
 	o.lease, err = b.book.ReserveLeased(account, o.id, o.hold, day, c.nowMS, expires, class)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return ReasonNone
-	case pacing.ErrNoLease:
+	case errors.Is(err, pacing.ErrNoLease):
 		return ReasonLease
 	}
 	return ReasonBudget

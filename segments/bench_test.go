@@ -174,7 +174,7 @@ func BenchmarkRestart(b *testing.B) {
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
 	}
-	s = nil
+	s = nil //nolint:wastedassign // lets the collector have it
 	runtime.GC()
 	cpu := cpuTime()
 	b.ResetTimer()

@@ -159,13 +159,13 @@ func (sh *shard) decode(r *record, p *Profile) { _ = p.unpack(sh.arena.get(r.pla
 // keep makes p what is known of the user at a shop; i is the record, 0 if
 // there is none yet.
 func (sh *shard) keep(i uint32, u UserKey, shop uint32, p *Profile) {
-	i = sh.keepPacked(i, u, shop, p.pack(sh.buf[:0]), p.Last, p.class())
+	sh.keepPacked(i, u, shop, p.pack(sh.buf[:0]), p.Last, p.class())
 	if sh.watcher != nil {
 		sh.watcher.Changed(u, shop, p)
 	}
 }
 
-func (sh *shard) keepPacked(i uint32, u UserKey, shop uint32, data []byte, last uint32, class uint8) uint32 {
+func (sh *shard) keepPacked(i uint32, u UserKey, shop uint32, data []byte, last uint32, class uint8) {
 	l := sh.shops[shop]
 	if l == nil {
 		l = &shopList{}
@@ -195,7 +195,6 @@ func (sh *shard) keepPacked(i uint32, u UserKey, shop uint32, data []byte, last 
 	r.last, r.class = last, class
 	sh.pushNewest(l, i, r)
 	sh.tidy()
-	return i
 }
 
 func (sh *shard) tidy() {

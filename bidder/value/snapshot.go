@@ -157,8 +157,9 @@ func (r *reader) count(most uint64) int {
 }
 
 func (r *reader) table() Table {
-	size, n := r.count(1<<MaxBits), 0
-	if n = r.count(uint64(size)); r.failed || n*5 > len(r.rest) {
+	size := r.count(1 << MaxBits)
+	n := r.count(uint64(size))
+	if r.failed || n*5 > len(r.rest) {
 		r.failed = true
 		return nil
 	}

@@ -129,7 +129,6 @@ func (im *importer) run(ctx context.Context, in io.Reader) error {
 		if errors.Is(err, io.EOF) {
 			return im.send(ctx, 0)
 		}
-		line := 0
 		var parse *csv.ParseError
 		switch {
 		case errors.As(err, &parse):
@@ -139,7 +138,8 @@ func (im *importer) run(ctx context.Context, in io.Reader) error {
 		case err != nil:
 			return fmt.Errorf("reading: %w", err)
 		}
-		if line, _ = r.FieldPos(0); line < im.c.From {
+		line, _ := r.FieldPos(0)
+		if line < im.c.From {
 			continue
 		}
 		if len(im.lines) == importRows || im.buf.Len() > importBytes {

@@ -150,7 +150,6 @@ type openBid struct {
 	node   int
 	lease  uint64
 	hold   money.Nano
-	day    int32
 	born   int // of its node: a crash forgets holds
 	dueMS  int64
 	cost   money.Nano

@@ -343,7 +343,7 @@ func (b *builder) brand(name string) (hashes []uint64) {
 // it says the product is for.
 func (b *builder) readTitle(title string, brands []uint64) (head uint64, purposes []uint64) {
 	core := b.title[:0]
-	after, broken := class(plain), false
+	after, broken := plain, false
 	for rest := title; ; {
 		w, next, br, ok := b.scan.next(rest)
 		if !ok {

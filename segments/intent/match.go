@@ -161,7 +161,7 @@ const (
 func (x *Index) readPhrase(a *asked, words []word) bool {
 	l := x.lang
 	a.head = -1
-	after, core := class(plain), 0
+	after, core := plain, 0
 	for i := range words {
 		if i == maxPhraseWords {
 			break
@@ -284,7 +284,7 @@ func (x *Index) queryHead(a *asked, core []word) int {
 // first, so that one search stands there backwards.
 func (x *Index) readTerms(a *asked, hashes []uint32) bool {
 	a.head = -1
-	after := class(plain)
+	after := plain
 	known := 0
 	for j := range hashes {
 		i := a.n

@@ -54,7 +54,7 @@ func (sh *shard) find(u segments.UserKey, shop uint32) uint32 {
 }
 
 func (sh *shard) insert(u segments.UserKey, shop uint32) uint32 {
-	i := uint32(0)
+	var i uint32
 	if n := len(sh.free); n > 0 {
 		i, sh.free = sh.free[n-1], sh.free[:n-1]
 	} else {
