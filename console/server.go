@@ -18,6 +18,7 @@ import (
 	"github.com/grosz/grosz/console/publish"
 	"github.com/grosz/grosz/console/report"
 	"github.com/grosz/grosz/console/store"
+	"github.com/grosz/grosz/console/webhook"
 	"github.com/grosz/grosz/internal/clock"
 )
 
@@ -30,6 +31,8 @@ type Server struct {
 	store     *store.Store
 	adminHash string
 	failures  failures
+	locks     locks
+	pace      pace
 	metrics   serverMetrics
 	reports   Reports
 	publisher *publish.Publisher // nil without Kafka
@@ -39,6 +42,8 @@ type Server struct {
 	health    healthCache
 	uploads   uploads
 	explainer *explainer // nil without a bidder
+	site      *site
+	hooks     *webhook.Client
 	// closers end what New has opened, in reverse order.
 	closers   []func() error
 	closeOnce sync.Once
@@ -94,7 +99,11 @@ func (s *Server) open() error {
 	}
 	s.metrics = newServerMetrics(s)
 	s.uploads = newUploads()
+	s.hooks = webhook.New(s.cfg.PrivateWebhooks)
 	s.explainer = newExplainer(s.cfg.Bidder)
+	if s.site, err = newSite(s); err != nil {
+		return err
+	}
 	s.handler = s.routes()
 	return nil
 }
@@ -165,6 +174,11 @@ func (s *Server) Run(ctx context.Context) error {
 		published <- s.publisher.Run(pubCtx)
 	}()
 
+	alertCtx, stopAlerts := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.watchAlerts(alertCtx) }()
+	defer func() { stopAlerts(); <-watched }()
+
 	var errs []error
 	select {
 	case <-ctx.Done():
@@ -189,6 +203,8 @@ func (s *Server) Run(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("console: serve: %w", err))
 	}
 	stopPublisher()
+	stopAlerts()
+	<-watched
 	errs = append(errs, <-published, s.Close())
 	return errors.Join(errs...)
 }
@@ -209,8 +225,13 @@ func (s *Server) Close() error {
 type serverMetrics struct {
 	set     *metrics.Set
 	badKeys *metrics.Counter
-	uploads *metrics.Counter
-	uploadS *metrics.Histogram
+	csrf    *metrics.Counter
+	signIns *metrics.Counter
+	locked  *metrics.Counter
+
+	alertsSent, alertsFailed *metrics.Counter
+	uploads                  *metrics.Counter
+	uploadS                  *metrics.Histogram
 }
 
 func newServerMetrics(s *Server) serverMetrics {
@@ -233,8 +254,14 @@ func newServerMetrics(s *Server) serverMetrics {
 	return serverMetrics{
 		set:     set,
 		badKeys: set.NewCounter("grosz_console_bad_keys_total"),
-		uploads: set.NewCounter("grosz_console_feed_uploads_total"),
-		uploadS: set.NewHistogram("grosz_console_feed_upload_seconds"),
+		csrf:    set.NewCounter("grosz_console_csrf_refused_total"),
+		signIns: set.NewCounter("grosz_console_sign_ins_total"),
+		locked:  set.NewCounter("grosz_console_sign_ins_locked_total"),
+
+		alertsSent:   set.NewCounter("grosz_console_alerts_sent_total"),
+		alertsFailed: set.NewCounter("grosz_console_alerts_failed_total"),
+		uploads:      set.NewCounter("grosz_console_feed_uploads_total"),
+		uploadS:      set.NewHistogram("grosz_console_feed_upload_seconds"),
 	}
 }
 
