@@ -37,6 +37,9 @@ type Config struct {
 	// Bidder is the listener of the bidder that explains, host:port; empty
 	// means that there are no explanations.
 	Bidder string
+	// PrivateWebhooks lets alerts be sent to inner addresses and by http, for
+	// trials and tests.
+	PrivateWebhooks bool
 	// MaxFeedBytes bounds an upload; 0 means 1 GiB.
 	MaxFeedBytes int64
 	// MaxProducts bounds a shop's feed; 0 means 1,000,000.

@@ -85,6 +85,12 @@ type fakeReports struct {
 	panics   bool
 	shop     uint32
 	from, to string
+
+	parts    []report.Breakdown
+	did      map[uint32]report.Activity
+	reached  int64
+	asked    [3]int64
+	question report.Question
 }
 
 func (f *fakeReports) CostPerOrder(_ context.Context, shop uint32, from, to string) ([]report.CostPerOrder, error) {

@@ -41,6 +41,13 @@ var goodRequests = map[string]struct{ query, body string }{
 	"list-products":          {},
 	"list-changes":           {},
 	"report-cost-per-order":  {query: "?from=2026-11-01&to=2026-11-20"},
+	"report-breakdown":       {query: "?by=domain"},
+	"report-funnel":          {},
+	"list-campaign-states":   {},
+	"list-webhooks":          {},
+	"create-webhook":         {body: webhookJSON},
+	"test-webhook":           {body: "{}"},
+	"delete-webhook":         {},
 	"erase-person-at-shop":   {body: `{"user": {"id": "anna"}}`},
 	"list-erasures-of-shop":  {},
 	"list-lists":             {},
@@ -94,7 +101,11 @@ func state(t *testing.T, b *bench, shop uint32) string {
 	require.NoError(t, err)
 	changes, err := v.Changes(ctx, shop, 0, 1000)
 	require.NoError(t, err)
-	out, err := json.Marshal([]any{s, keys, found, feed, segs, changes})
+	hooks, err := v.Webhooks(ctx, shop)
+	require.NoError(t, err)
+	sent, err := v.LastDeliveries(ctx, shop)
+	require.NoError(t, err)
+	out, err := json.Marshal([]any{s, keys, found, feed, segs, changes, hooks, sent})
 	require.NoError(t, err)
 	return string(out)
 }
@@ -113,8 +124,9 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 	segments := map[string]string{mine: b.segment(mine, myKey), theirs: b.segment(theirs, theirKey)}
 	// A campaign stands for its shop's segment, too.
 	segmentOf := map[string]string{myCampaign: segments[mine], theirCampaign: segments[theirs]}
+	webhookOf := map[string]string{myCampaign: b.webhook(mine, myKey), theirCampaign: b.webhook(theirs, theirKey)}
 	fill := func(path, shop, campaign, key string) string {
-		return strings.NewReplacer("{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
+		return strings.NewReplacer("{webhook}", webhookOf[campaign], "{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
 			"{key}", keyID(key), "{name}", "blocked").Replace(path)
 	}
 	before := state(t, b, 2)
@@ -138,7 +150,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 			require.Equal(t, 404, a.code, a.body)
 			nosuch := b.call(myKey, method, fill(path, "/99", theirCampaign, theirKey)+good.query, good.body)
 			require.Equal(t, a.body, nosuch.body, "what exists elsewhere is not told from what does not")
-			if path != strings.NewReplacer("{campaign}", "", "{key}", "", "{segment}", "").Replace(path) {
+			if path != strings.NewReplacer("{campaign}", "", "{key}", "", "{segment}", "", "{webhook}", "").Replace(path) {
 				a = b.call(myKey, method, fill(path, mine, theirCampaign, theirKey), good.body)
 				require.Equal(t, 404, a.code, "another's part under one's own shop: %s", a.body)
 			}
@@ -159,7 +171,7 @@ func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true, "delete-webhook": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]
@@ -182,9 +194,10 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 	require.Equal(t, 200, b.stream(write, "PUT", path+"/feed", feedLines(1, 0)).code)
 	b.campaign(path, write)
 	b.segment(path, write)
+	b.webhook(path, write)
 	read, events := b.key(path, "read"), b.key(path, "events")
 	eachOperation(b.s.OpenAPI(), func(method, route string, op *huma.Operation) {
-		full := strings.NewReplacer("{shop}", "1", "{campaign}", "1", "{segment}", "1", "{key}", "x").Replace(route)
+		full := strings.NewReplacer("{shop}", "1", "{campaign}", "1", "{segment}", "1", "{webhook}", "1", "{key}", "x").Replace(route)
 		need := op.Metadata[accessKey].(access)
 		a := b.call(events, method, full, goodRequests[op.OperationID].body)
 		if need == accessAdmin {

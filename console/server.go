@@ -19,6 +19,7 @@ import (
 	"github.com/grosz/grosz/console/publish"
 	"github.com/grosz/grosz/console/report"
 	"github.com/grosz/grosz/console/store"
+	"github.com/grosz/grosz/console/webhook"
 	"github.com/grosz/grosz/internal/clock"
 )
 
@@ -31,6 +32,8 @@ type Server struct {
 	store     *store.Store
 	adminHash string
 	failures  failures
+	locks     locks
+	pace      pace
 	metrics   serverMetrics
 	reports   Reports
 	publisher *publish.Publisher // nil without Kafka
@@ -42,6 +45,8 @@ type Server struct {
 	explainer *explainer // nil without a bidder
 	fetcher   *fetch.Client
 	fetchNow  chan struct{}
+	site      *site
+	hooks     *webhook.Client
 	// closers end what New has opened, in reverse order.
 	closers   []func() error
 	closeOnce sync.Once
@@ -97,9 +102,13 @@ func (s *Server) open() error {
 	}
 	s.metrics = newServerMetrics(s)
 	s.uploads = newUploads()
+	s.hooks = webhook.New(s.cfg.PrivateWebhooks)
 	s.explainer = newExplainer(s.cfg.Bidder)
 	s.fetcher = fetch.New(fetch.Config{AllowPrivate: s.cfg.FetchPrivate, MaxBytes: s.cfg.MaxFeedBytes})
 	s.fetchNow = make(chan struct{}, 1)
+	if s.site, err = newSite(s); err != nil {
+		return err
+	}
 	s.handler = s.routes()
 	return nil
 }
@@ -174,6 +183,10 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopFetching()
 	fetched := make(chan struct{})
 	go func() { defer close(fetched); s.runFetches(fetching) }()
+	alertCtx, stopAlerts := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.watchAlerts(alertCtx) }()
+	defer func() { stopAlerts(); <-watched }()
 
 	var errs []error
 	select {
@@ -201,6 +214,8 @@ func (s *Server) Run(ctx context.Context) error {
 	stopFetching()
 	<-fetched
 	stopPublisher()
+	stopAlerts()
+	<-watched
 	errs = append(errs, <-published, s.Close())
 	return errors.Join(errs...)
 }
@@ -221,8 +236,13 @@ func (s *Server) Close() error {
 type serverMetrics struct {
 	set     *metrics.Set
 	badKeys *metrics.Counter
-	uploads *metrics.Counter
-	uploadS *metrics.Histogram
+	csrf    *metrics.Counter
+	signIns *metrics.Counter
+	locked  *metrics.Counter
+
+	alertsSent, alertsFailed *metrics.Counter
+	uploads                  *metrics.Counter
+	uploadS                  *metrics.Histogram
 	// fetches worked, or failed.
 	fetches, fetchFailures *metrics.Counter
 }
@@ -247,9 +267,15 @@ func newServerMetrics(s *Server) serverMetrics {
 	return serverMetrics{
 		set:     set,
 		badKeys: set.NewCounter("grosz_console_bad_keys_total"),
-		uploads: set.NewCounter("grosz_console_feed_uploads_total"),
-		uploadS: set.NewHistogram("grosz_console_feed_upload_seconds"),
-		fetches: set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
+		csrf:    set.NewCounter("grosz_console_csrf_refused_total"),
+		signIns: set.NewCounter("grosz_console_sign_ins_total"),
+		locked:  set.NewCounter("grosz_console_sign_ins_locked_total"),
+
+		alertsSent:   set.NewCounter("grosz_console_alerts_sent_total"),
+		alertsFailed: set.NewCounter("grosz_console_alerts_failed_total"),
+		uploads:      set.NewCounter("grosz_console_feed_uploads_total"),
+		uploadS:      set.NewHistogram("grosz_console_feed_upload_seconds"),
+		fetches:      set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
 	}
 }
 

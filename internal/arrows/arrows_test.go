@@ -68,6 +68,7 @@ func may() map[string][]string {
 		"console/publish": {"campaigns", "console/store", "events", "internal/..."},
 		"console/report":  {"internal/..."},
 		"console/store":   {"campaigns", "segments/rules", "internal/..."},
+		"console/webhook": {},
 
 		"exchanges":     {},
 		"bench/certify": {"bench/check", "internal/..."},

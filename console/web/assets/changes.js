@@ -1,0 +1,31 @@
+import { $, api, el, empty, fill, shopPath, table, w, when } from "./core.js";
+
+// flat lists a document's leaves: "budget.day" → "50".
+function flat(v, at = "", out = {}) {
+  if (v && typeof v === "object") for (const [k, x] of Object.entries(v)) flat(x, at ? `${at}.${k}` : k, out);
+  else if (v !== undefined && !["version", "updated", "created"].includes(at)) out[at] = String(v);
+  return out;
+}
+
+function difference(c) {
+  const a = flat(c.before), b = flat(c.after);
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((k) => a[k] !== b[k]);
+  if (!keys.length) return "–";
+  const line = (k) => el("div", {}, `${k}: `, c.before && a[k] !== undefined && el("del", {}, a[k]), c.before && a[k] !== undefined && b[k] !== undefined && " → ", b[k] !== undefined && el("ins", {}, b[k]));
+  if (keys.length <= 4) return keys.map(line);
+  return el("details", {}, el("summary", {}, w("changes.fields", { n: keys.length })), keys.map(line));
+}
+
+const list = (cursor = "") => fill($("list"), async () => {
+  const { items, next } = await api("GET", `${shopPath}/changes?limit=50${cursor && `&cursor=${cursor}`}`);
+  if (!items.length) return empty(w("changes.none"), w("changes.none.text"));
+  return [
+    table(w("title.changes"), [
+      { name: w("changes.when"), cell: (c) => when(c.at) }, { name: w("changes.who"), cell: (c) => [c.actor, c.remote && el("span", { class: "sub" }, c.remote)] },
+      { name: w("changes.what"), cell: (c) => [w(`action.${c.action}`), " ", el("code", {}, c.subject)] }, { name: w("changes.how"), cell: difference },
+    ], items),
+    next && el("div", { class: "actions" }, el("button", { type: "button", onclick: () => list(next) }, w("changes.older"))),
+  ];
+});
+await list();
+document.body.dataset.ready = "yes";

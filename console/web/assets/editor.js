@@ -1,0 +1,199 @@
+import { $, api, busy, canWrite, checker, debounce, el, money, mistakes, page, say, shopPath, show, state, w, when } from "./core.js";
+
+const form = $("form");
+const id = page.campaign;
+let doc = null; // the campaign as it was read
+let ads = [];
+
+// The starters are whole expressions, to begin with and to change.
+const starters = ["visited within 30d and not purchased within 14d", "abandoned within 7d", "viewed within 14d and not purchased within 14d", 'looking_for "…"', 'domain in ("…")'];
+const check = checker($("targeting"), $("targeting-says"), "/api/v1/targeting/check", { shop: Number(page.shop) });
+for (const s of starters) {
+  $("starters").append(el("button", { type: "button", onclick: () => { $("targeting").value = s; changed(); check(); $("targeting").focus(); } }, s));
+}
+
+// wall turns a time of the shop's zone, as an input has it, into ms, and back.
+function offset(ms) {
+  const p = Object.fromEntries(new Intl.DateTimeFormat("en-US", { timeZone: page.zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }).formatToParts(ms).map((x) => [x.type, x.value]));
+  return Date.UTC(p.year, p.month - 1, p.day, p.hour, p.minute) - Math.floor(ms / 60000) * 60000;
+}
+function toMS(text) {
+  if (!text) return 0;
+  const naive = Date.parse(`${text}:00Z`);
+  return naive - offset(naive - offset(naive));
+}
+const toWall = (ms) => (ms ? new Date(ms + offset(ms)).toISOString().slice(0, 16) : "");
+
+function addBoost(b = { when: "", bps: 15000 }) {
+  const n = $("boosts").querySelectorAll(".boost").length + 1;
+  const row = el("div", { class: "boost" },
+    el("div", {}, el("label", { for: `when-${n}` }, w("editor.when")), el("input", { id: `when-${n}`, value: b.when, class: "when", spellcheck: "false" })),
+    el("div", {}, el("label", { for: `times-${n}` }, w("editor.times")), el("input", { id: `times-${n}`, value: `${b.bps / 100}`, class: "times", inputmode: "decimal" })),
+    canWrite && el("button", { type: "button", "aria-label": w("editor.drop-boost"), onclick: () => { row.remove(); changed(); } }, "×"));
+  $("boosts").append(row);
+}
+
+function addAd(a = { media: "banner" }) {
+  const n = ads.length + 1;
+  const field = (name, label) => {
+    const input = el("input", { id: `${name}-${n}`, value: a[name] || "", maxlength: "200", "data-at": `body.creatives[${n - 1}].${name}` });
+    input.addEventListener("input", draw);
+    return [input, el("div", {}, el("label", { for: input.id }, label), input)];
+  };
+  const media = el("select", { id: `media-${n}` }, ["banner", "native", "video"].map((m) => el("option", { value: m, selected: m === a.media }, w(`media.${m}`))));
+  const [title, titleBox] = field("title", w("ad.title"));
+  const [text, textBox] = field("body", w("ad.body"));
+  const [cta, ctaBox] = field("cta", w("ad.cta"));
+  const [image, imageBox] = field("image_url", w("ad.image"));
+  const preview = el("div", { class: "preview", "aria-label": w("ad.preview"), role: "img" });
+  const card = el("div", { class: "ad-form" },
+    el("div", { class: "two" }, el("div", {}, el("label", { for: media.id }, w("ad.media")), media), titleBox, textBox, ctaBox, imageBox),
+    el("p", { class: "help" }, w("ad.preview")), preview,
+    canWrite && el("div", { class: "actions" }, el("button", { type: "button", class: "small", onclick: () => { card.remove(); ads = ads.filter((x) => x.card !== card); changed(); } }, w("ad.drop"))));
+  function draw() {
+    show(preview, image.value.startsWith("http") ? el("img", { src: image.value, alt: "" }) : null,
+      el("div", { class: "pad" }, el("b", {}, title.value || w("ad.from-product")), el("span", { class: "sub" }, text.value), el("span", { class: "cta" }, cta.value || w("ad.cta.default"))));
+  }
+  draw();
+  ads.push({ card, read: () => clean({ ...a, media: media.value, title: title.value, body: text.value, cta: cta.value, image_url: image.value }) });
+  $("ads").append(card);
+}
+const clean = (o) => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== ""));
+
+// decimal lets people write a comma.
+const decimal = (i) => i.value.trim().replace(/\s/g, "").replace(",", ".") || "0";
+const whole = (i) => { const n = Number(i.value.trim() || 0); return Number.isInteger(n) ? n : i.value; };
+
+function read() {
+  const boosts = [...document.querySelectorAll(".boost")].map((b) => ({ when: b.querySelector(".when").value, bps: Math.round(Number(b.querySelector(".times").value.replace(",", ".")) * 100) }));
+  return {
+    name: $("name").value, kind: form.elements.kind.value, targeting: $("targeting").value,
+    bid: { cpm: decimal($("cpm")), max_cpm: decimal($("max")), boosts },
+    budget: { day: decimal($("day")), week: decimal($("week")), total: decimal($("total")) },
+    frequency: { impressions: whole($("cap")), hours: whole($("hours")) },
+    start: toMS($("start").value), end: toMS($("end").value),
+    creatives: ads.map((a) => a.read()),
+  };
+}
+
+// plan says what the figures mean, and what a forecast gives where the
+// console has one.
+let forecasts = true;
+const plan = debounce(500, async () => {
+  const c = read();
+  const cpm = Number(c.bid.cpm), day = Number(c.budget.day);
+  const lines = [];
+  if (cpm > 0 && day > 0) {
+    lines.push(w("plan.day", { day: money(day), shows: Math.floor((day / cpm) * 1000).toLocaleString(page.lang), cpm: money(cpm) }));
+    lines.push(w("plan.month", { month: money(day * 30) }));
+  } else if (cpm > 0) lines.push(w("plan.open"));
+  else lines.push(w("plan.nothing"));
+  if (!day && !Number(c.budget.total) && !Number(c.budget.week)) lines.push(w("plan.no-budget"));
+  if (c.frequency.impressions > 0) lines.push(w("plan.cap", { n: c.frequency.impressions, h: c.frequency.hours }));
+  show($("plan"), lines.map((l) => el("p", {}, l)));
+  if (!forecasts || !(cpm > 0) || !(await check())) return;
+  try {
+    const f = await api("POST", `${shopPath}/forecast`, { campaign: c });
+    $("plan").append(el("h3", {}, w("plan.forecast")), el("dl", { class: "sums" }, Object.entries(f).filter(([, v]) => typeof v === "object" && v && "low" in v).map(([k, v]) =>
+      el("div", {}, el("dt", {}, w(`forecast.${k}`)), el("dd", {}, `${v.value ?? v.mid}`, el("small", {}, `${v.low} – ${v.high}`))))));
+  } catch (err) {
+    if (err.status === 404 || err.status === 405) forecasts = false; // this console has none
+  }
+});
+
+function changed() {
+  $("dirty").textContent = w("editor.unsaved");
+  plan();
+}
+
+function fillIn(c) {
+  $("name").value = c.name;
+  $("heading").textContent = c.name;
+  form.elements.kind.value = c.kind;
+  $("targeting").value = c.targeting;
+  const amount = (v) => (Number(v) ? v : "");
+  $("cpm").value = amount(c.bid.cpm);
+  $("max").value = amount(c.bid.max_cpm);
+  for (const k of ["day", "week", "total"]) $(k).value = amount(c.budget[k]);
+  $("cap").value = c.frequency.impressions;
+  $("hours").value = c.frequency.hours;
+  $("start").value = toWall(c.start);
+  $("end").value = toWall(c.end);
+  $("boosts").replaceChildren();
+  (c.bid.boosts || []).forEach(addBoost);
+  $("ads").replaceChildren();
+  ads = [];
+  c.creatives.forEach((a) => addAd(a));
+}
+
+function running(c) {
+  const b = $("start-it");
+  if (b) b.textContent = w(c?.status === "active" ? "editor.save-pause" : "editor.start-it");
+}
+
+async function showState() {
+  if (!doc) return;
+  const states = await api("GET", `${shopPath}/campaign-states`).catch(() => ({ items: [] }));
+  const st = states.items.find((x) => x.campaign === doc.id) || { state: doc.status === "active" ? "running" : doc.status };
+  show($("state"), state(st));
+}
+
+async function save(status, button) {
+  await busy(button, async () => {
+    const c = read();
+    if (status) c.status = status;
+    try {
+      const made = !doc;
+      doc = made ? await api("POST", `${shopPath}/campaigns`, c, { "Idempotency-Key": onceKey })
+        : await api("PATCH", `${shopPath}/campaigns/${doc.id}`, c, { "If-Match": `"${doc.version}"` });
+      mistakes(form, null, $("trouble"));
+      $("dirty").textContent = w("editor.saved", { at: when(doc.updated) });
+      if (made) history.replaceState(null, "", `/console/shops/${page.shop}/campaigns/${doc.id}`);
+      fillIn(doc);
+      running(doc);
+      say(w(status === "active" ? "campaigns.started" : "editor.saved.say", { name: doc.name }));
+      showState();
+    } catch (err) {
+      onceKey = `${Date.now()}-${Math.random()}`; // what is corrected is another request
+      if (err.status === 412) err.message = w("editor.conflict");
+      mistakes(form, err, $("trouble"));
+    }
+  });
+}
+let onceKey = `${Date.now()}-${Math.random()}`;
+
+form.addEventListener("input", changed);
+form.onsubmit = (e) => { e.preventDefault(); save("", $("save")); };
+if (canWrite) {
+  $("start-it").onclick = () => save(doc?.status === "active" ? "paused" : "active", $("start-it"));
+} else form.querySelectorAll("input, textarea, select, #add-boost, #add-ad, #starters button").forEach((n) => { n.disabled = true; });
+$("add-boost").onclick = () => { addBoost(); changed(); };
+$("add-ad").onclick = () => { addAd(); changed(); };
+
+// The words of the language, once they are asked for.
+$("words").addEventListener("toggle", async () => {
+  if ($("word-list").childElementCount) return;
+  const { items } = await api("GET", "/api/v1/targeting/predicates");
+  const rows = items.map((p) => {
+    const row = el("tr", {}, el("th", { scope: "row" }, el("code", {}, p.example)), el("td", {}, p.explain));
+    row.dataset.text = `${p.name} ${p.example} ${p.explain}`.toLowerCase();
+    return row;
+  });
+  show($("word-list"), el("table", {}, el("caption", { class: "hidden" }, w("editor.words")), el("tbody", {}, rows)));
+  $("word-search").oninput = () => rows.forEach((r) => { r.hidden = !r.dataset.text.includes($("word-search").value.toLowerCase()); });
+});
+
+if (id) {
+  try {
+    doc = await api("GET", `${shopPath}/campaigns/${id}`);
+    fillIn(doc);
+    running(doc);
+    showState();
+    if (new URLSearchParams(location.search).has("targeting")) $("targeting").focus();
+  } catch (err) {
+    mistakes(form, err, $("trouble"));
+  }
+} else addAd();
+check();
+plan();
+document.body.dataset.ready = "yes";

@@ -1,0 +1,144 @@
+// Package webhook calls the addresses that shops give for their alerts: each
+// call is signed, bounded in time and bytes, and cannot reach what only we can
+// reach. The address is looked at when it is dialled, after its name was
+// resolved, so neither a name that resolves to an inner address nor one that
+// changes its mind gets there; redirects are not followed, no proxy is used.
+//
+// Slow side; a Client is safe for many goroutines. Imports nothing of Grosz.
+package webhook
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// SignatureHeader carries t=SECONDS,v1=HEX: the hex HMAC-SHA256, under the
+// webhook's secret, of SECONDS, a point and the body.
+const SignatureHeader = "Grosz-Signature"
+
+// ErrAddress is for an address that is not on the public internet.
+var ErrAddress = errors.New("the address is not on the public internet")
+
+const callTimeout = 10 * time.Second
+
+// Client calls webhooks.
+type Client struct {
+	private bool
+	http    *http.Client
+}
+
+// New makes a Client. private lets it call inner addresses and http too, for
+// trials and tests.
+func New(private bool) *Client {
+	c := &Client{private: private}
+	d := &net.Dialer{Timeout: 5 * time.Second, Control: c.control}
+	c.http = &http.Client{
+		Timeout:       callTimeout,
+		Transport:     &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true, TLSHandshakeTimeout: 5 * time.Second, MaxResponseHeaderBytes: 16 << 10},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+// control looks at the very address that is being dialled.
+func (c *Client) control(_, address string, _ syscall.RawConn) error {
+	if c.private {
+		return nil
+	}
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %s", ErrAddress, address)
+	}
+	if !Public(ap.Addr()) || ap.Port() != 443 {
+		return fmt.Errorf("%w: %s", ErrAddress, address)
+	}
+	return nil
+}
+
+// inner are ranges that netip has no word for: shared, documentation, bench
+// and translation addresses, and those that hold an IPv4 address inside.
+func inner() []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10", "::/96",
+	} {
+		out = append(out, netip.MustParsePrefix(p))
+	}
+	return out
+}
+
+// Public tells whether an address is one of the public internet.
+func Public(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+		return false
+	}
+	for _, p := range inner() {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// Sign is the header's value for a body sent at a time.
+func Sign(secret string, at time.Time, body []byte) string {
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(seconds + "."))
+	mac.Write(body)
+	return "t=" + seconds + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// Call sends a body; an answer of 2xx means that it was taken. The error is
+// shown to the shop, so it says nothing of our network.
+func (c *Client) Call(ctx context.Context, url, secret string, at time.Time, body []byte) error {
+	if !c.private && !strings.HasPrefix(url, "https://") {
+		return errors.New("the address is not https")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(string(body)))
+	if err != nil {
+		return errors.New("the address cannot be called")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Grosz/1 (webhook)")
+	req.Header.Set(SignatureHeader, Sign(secret, at, body))
+	res, err := c.http.Do(req)
+	if err != nil {
+		return outward(err)
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 4<<10)) // its words do not matter
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return fmt.Errorf("it answered %d", res.StatusCode)
+	}
+	return nil
+}
+
+// outward is an error without addresses and ports.
+func outward(err error) error {
+	var timeout net.Error
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, ErrAddress):
+		return ErrAddress
+	case errors.As(err, &dns):
+		return errors.New("its name is not known")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errors.New("it did not answer in time")
+	}
+	return errors.New("it cannot be reached")
+}
