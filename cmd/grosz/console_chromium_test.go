@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -30,9 +32,10 @@ var (
 
 // marketer is a browser that looks at the console.
 type marketer struct {
-	t    *testing.T
-	ctx  context.Context
-	base string
+	heard sync.WaitGroup // goroutines of events
+	t     *testing.T
+	ctx   context.Context
+	base  string
 
 	mu     sync.Mutex
 	bad    []string // what the browser complained about
@@ -57,50 +60,75 @@ func newMarketer(t *testing.T, base string) *marketer {
 		}
 		t.Skip("Chromium is not installed: the console's pages were not walked")
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en"))
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(end)
 	v := &marketer{t: t, ctx: ctx, base: base}
-	chromedp.ListenTarget(ctx, v.hear)
-	require.NoError(t, chromedp.Run(ctx, network.Enable(), runtime.Enable()))
+	t.Cleanup(func() { end(); v.heard.Wait() })
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank"), chromedp.Func(v.listen)))
+	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	require.NoError(t, err)
+	_, err = chromedp.Call(ctx, runtime.Enable, runtime.EnableParams{})
+	require.NoError(t, err)
 	return v
 }
 
-// hear keeps what a healthy page never says: errors, and what the policy of
-// its content has refused.
-func (v *marketer) hear(ev any) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	switch e := ev.(type) {
-	case *runtime.EventExceptionThrown:
-		v.bad = append(v.bad, e.ExceptionDetails.Error())
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError {
-			v.bad = append(v.bad, fmt.Sprint(e.Args[0].Value))
+// listen keeps what a healthy page never says: errors, and what the policy of
+// its content has refused; and counts what is loaded.
+func (v *marketer) listen(_ context.Context, target *chromedp.Target) error {
+	hear(v, target, runtime.ExceptionThrown, func(e runtime.EventExceptionThrown) {
+		v.bad = append(v.bad, fmt.Sprintf("%+v", e.ExceptionDetails))
+	})
+	hear(v, target, runtime.ConsoleAPICalled, func(e runtime.EventConsoleAPICalled) {
+		if e.Type == "error" {
+			v.bad = append(v.bad, fmt.Sprintf("%s", e.Args[0].Value))
 		}
-	case *network.EventLoadingFinished:
-		v.loaded += int64(e.EncodedDataLength)
-	}
+	})
+	hear(v, target, network.LoadingFinished, func(e network.EventLoadingFinished) { v.loaded += int64(e.EncodedDataLength) })
+	return nil
+}
+
+// hear hands every event of a kind to f until the browser ends.
+func hear[E any](v *marketer, target *chromedp.Target, of cdp.Event[E], f func(E)) {
+	all := cdp.Events(v.ctx, target, of)
+	v.heard.Go(func() {
+		for e, err := range all {
+			if err != nil {
+				return
+			}
+			v.mu.Lock()
+			f(e)
+			v.mu.Unlock()
+		}
+	})
 }
 
 // do runs actions, with half a minute for each effect that they wait for.
-func (v *marketer) do(what string, actions ...chromedp.Action) {
+func (v *marketer) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
 	defer cancel()
-	if err := chromedp.Run(ctx, actions...); err != nil {
-		var text string
-		_ = chromedp.Run(v.ctx, chromedp.Evaluate(`location.href + "\n" + document.body.innerText`, &text))
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		text, _ := chromedp.Run(v.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
 		v.t.Fatalf("%s: %v\n%s\n%v", what, err, text, v.bad)
 	}
 }
 
 func (v *marketer) eval(js string, into any) {
 	v.t.Helper()
-	v.do(js, chromedp.Evaluate(js, into, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	if into == nil {
+		v.do(js, chromedp.Evaluate[chromedp.Void](js, chromedp.EvalAwaitPromise))
+		return
+	}
+	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
+	defer cancel()
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[[]byte](js, chromedp.EvalAwaitPromise))
+	if err == nil {
+		err = json.Unmarshal(got, into)
+	}
+	require.NoError(v.t, err, js[:min(len(js), 200)])
 }
 
 // until waits for a condition in the page.
@@ -127,7 +155,10 @@ func (v *marketer) open(path string) {
 }
 
 func (v *marketer) width(name string) {
-	v.do("width", emulation.SetDeviceMetricsOverride(widths[name], 900, 1, name == "phone"))
+	_, err := chromedp.Call(v.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: widths[name], Height: 900, DeviceScaleFactor: 1, Mobile: name == "phone",
+	})
+	require.NoError(v.t, err)
 }
 
 // looks takes a screenshot of the page in both widths, and has axe look for
@@ -142,8 +173,8 @@ func (v *marketer) looks(name string) {
 		require.LessOrEqual(v.t, wide, widths[w], "%s is wider than a %s", name, w)
 		v.axe(name + " on a " + w)
 		if *shotsDir != "" {
-			var png []byte
-			v.do("screenshot", chromedp.FullScreenshot(&png, 100))
+			png, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
+			require.NoError(v.t, err)
 			require.NoError(v.t, os.WriteFile(filepath.Join(*shotsDir, name+"-"+w+".png"), png, 0o600))
 		}
 	}
@@ -178,8 +209,8 @@ func (v *marketer) click(selector, text string) {
 
 func (v *marketer) put(id, text string) {
 	v.t.Helper()
-	v.do("empty "+id, chromedp.Evaluate(fmt.Sprintf(`document.getElementById(%q).value = "", document.getElementById(%q).focus()`, id, id), nil),
-		chromedp.SendKeys("#"+id, text, chromedp.ByQuery))
+	v.do("empty "+id, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.getElementById(%q).value = "", document.getElementById(%q).focus()`, id, id)),
+		chromedp.SendKeys(chromedp.CSS("#"+id), text))
 }
 
 // TestMarketersDay walks through a day of a marketer on the demo, in a
@@ -287,7 +318,8 @@ func (v *marketer) seeSpend(shop, name string) {
 	v.mu.Lock()
 	v.loaded = 0
 	v.mu.Unlock()
-	v.do("forget what was loaded", network.SetCacheDisabled(true))
+	_, err := chromedp.Call(v.ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
+	require.NoError(v.t, err)
 	v.open(shop + "/results")
 	v.mu.Lock()
 	defer v.mu.Unlock()
