@@ -22,7 +22,7 @@ import (
 var (
 	ErrNoExchange  = errors.New("no such exchange")
 	ErrNotRequest  = errors.New("not an OpenRTB bid request")
-	ErrNoShop      = errors.New("no such shop")
+	ErrNoShop      = campaigns.ErrNoShop
 	errNoSuchLimit = errors.New("limit is 1 to 10000 campaigns")
 )
 
@@ -62,7 +62,7 @@ func (b *Bidder) ExplainWith(exchange string, request []byte, opt ExplainOptions
 	snap := live.Snapshot
 	if opt.Shop != 0 {
 		var err error
-		if snap, err = onlyShop(live.Snapshot, opt.Shop); err != nil {
+		if snap, err = live.Snapshot.OnlyShop(opt.Shop); err != nil {
 			return nil, err
 		}
 	}
@@ -89,27 +89,6 @@ func (b *Bidder) room(shop uint32) pacing.Config {
 		return pacing.Config{MaxHolds: -1}
 	}
 	return pacing.Config{}
-}
-
-// onlyShop is a snapshot of one shop's documents: what is not in it cannot be
-// told.
-func onlyShop(all *campaigns.Snapshot, id uint32) (*campaigns.Snapshot, error) {
-	shop := all.Shop(id)
-	if shop == nil {
-		return nil, fmt.Errorf("%w: %d", ErrNoShop, id)
-	}
-	in := campaigns.Input{Shops: []*campaigns.Shop{shop.Shop}}
-	for _, c := range all.Campaigns {
-		if c.ShopID == id {
-			in.Campaigns = append(in.Campaigns, c.Campaign)
-		}
-	}
-	snap, problems := campaigns.Compile(in)
-	for _, p := range problems { // they compiled before
-		return nil, fmt.Errorf("shop %d: %w", id, p)
-	}
-	snap.Shop(id).Catalogue = shop.Catalogue
-	return snap, nil
 }
 
 // explaining is one explanation being made.
@@ -373,6 +352,9 @@ func (e *explaining) rules(t *terms, k int32, out *ExplainedCampaign, priced boo
 // paces tells what pace would say, holding nothing.
 func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *ExplainedCampaign, back money.Rate, priced bool) {
 	c := t.c
+	if c.basis.Identify && !c.user.IsZero() && e.b.hidden.Campaign(segments.Pseudonym(camp.Shop.Salt, c.user), camp.ID) {
+		out.Failing = append(out.Failing, Miss{Rule: ReasonHidden.String(), Detail: "the person asked not to be shown it"})
+	}
 	if limit := camp.Frequency; limit.Impressions > 0 {
 		f := &ExplainedCap{Cap: limit.Impressions, Hours: limit.Hours}
 		window := int64(limit.Hours) * int64(time.Hour/time.Millisecond)

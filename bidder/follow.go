@@ -64,11 +64,7 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 		b.profilesMu.Lock()
 		b.segments.engine.SetNow(b.clock.NowMS())
 		err := dec.ShopEvents(m.Value, func(_ int, e *events.ShopEvent) error {
-			if !b.people.suppressed(e) {
-				b.sawTogether(e)
-				b.profiles.Load().ApplyFrom(e, m.Partition, m.Offset)
-				b.sawPrice(e)
-			}
+			b.foldShopEvent(e, m.Partition, m.Offset)
 			return nil
 		})
 		c.next[m.Partition] = m.Offset + 1
@@ -81,6 +77,17 @@ func (b *Bidder) followShopEvents(ctx context.Context) error {
 	wg.Go(func() { c.saveOften(saving) })
 	f := b.follower(events.TopicShopEvents, c.next, handle, func() { b.ready[1].Store(true) })
 	return c.follow(ctx, f, func() { stop(); wg.Wait() })
+}
+
+// foldShopEvent applies one event from its place in the log to all that is
+// kept of a shop's visitors; profilesMu is held.
+func (b *Bidder) foldShopEvent(e *events.ShopEvent, partition int, offset int64) {
+	if b.people.suppressed(e) {
+		return
+	}
+	b.sawTogether(e)
+	b.profiles.Load().ApplyFrom(e, partition, offset)
+	b.sawPrice(e)
 }
 
 // followEvents keeps the budget book and the frequency counts.
@@ -193,11 +200,20 @@ func (p *publisher) poke() {
 }
 
 func (p *publisher) run(ctx context.Context) {
+	p.compiler.DeferIndexes()
+	ix := reindexer{made: make(chan *campaigns.Reindex, 1)}
+	defer ix.wg.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.changed:
+		case r := <-ix.made:
+			ix.done()
+			p.compiler.Adopt(r)
+		case <-ix.due:
+			ix.start(p.compiler.Behind())
+			continue
 		}
 		p.mu.Lock()
 		in := p.docs.Input()
@@ -208,6 +224,7 @@ func (p *publisher) run(ctx context.Context) {
 		}
 		p.b.publish(snap)
 		p.b.ready[0].Store(true)
+		ix.plan(p.compiler.Behind() != nil)
 		select {
 		case <-ctx.Done():
 			return

@@ -51,7 +51,7 @@ func (b *Bidder) hide(ctx *fasthttp.RequestCtx) {
 		b.writeWhy(ctx, page)
 		return
 	}
-	if !b.hides.allow(now) {
+	if ok, _ := b.hides.take(tok.ShopID, 1, now); !ok {
 		busy(ctx)
 		return
 	}
@@ -68,7 +68,8 @@ func (b *Bidder) hide(ctx *fasthttp.RequestCtx) {
 	b.writeWhy(ctx, page)
 }
 
-// hidesPerSecond bounds what /hide makes each node write.
+// hidesPerSecond bounds what /hide makes each node write for one shop, in the
+// long run.
 const hidesPerSecond = 50
 
 // foldHide applies a wish, from here or from the log; once more is the same.

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// maxPagePrices bounds the products of which another price was seen.
-	maxPagePrices = 200_000
+	// maxPagePrices bounds the products of one shop of which another price was
+	// seen, so that no shop's visitors push another's out.
+	maxPagePrices = 20_000
 	// pagePriceWitnesses is how many visitors have to report a price, one
 	// after the other, before it is believed: one browser may say anything.
 	pagePriceWitnesses = 3
@@ -23,13 +24,9 @@ const (
 // feed, what visitors saw. It is a fold of the shop events; safe for many
 // goroutines, and asking does not allocate.
 type pagePrices struct {
-	mu sync.RWMutex
-	m  map[pagePriceKey]pagePrice
-}
-
-type pagePriceKey struct {
-	shop    uint32
-	product uint64
+	mu    sync.RWMutex
+	shops map[uint32]map[uint64]pagePrice // by shop and product
+	n     int
 }
 
 type pagePrice struct {
@@ -38,29 +35,40 @@ type pagePrice struct {
 	by    [pagePriceWitnesses]segments.UserKey
 }
 
-func newPagePrices() *pagePrices { return &pagePrices{m: make(map[pagePriceKey]pagePrice)} }
+func newPagePrices() *pagePrices { return &pagePrices{shops: make(map[uint32]map[uint64]pagePrice)} }
 
 func (s *pagePrices) len() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.m)
+	return s.n
 }
 
 // saw notes the price on a product's page; one that is the feed's clears what
 // was noted.
 func (s *pagePrices) saw(shop uint32, product uint64, price, feed money.Nano, who segments.UserKey, ms int64) {
-	k := pagePriceKey{shop, product}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, known := s.m[k]
-	if price == feed {
-		delete(s.m, k)
+	m := s.shops[shop]
+	p, known := m[product]
+	switch {
+	case price == feed && known:
+		delete(m, product)
+		s.n--
 		return
+	case price == feed:
+		return
+	case m == nil:
+		m = make(map[uint64]pagePrice)
+		s.shops[shop] = m
 	}
-	if !known && len(s.m) >= maxPagePrices {
-		for victim := range s.m { // any one: a map's order is random
-			delete(s.m, victim)
-			break
+	if !known {
+		s.n++
+		if len(m) >= maxPagePrices {
+			for victim := range m { // any one: a map's order is random
+				delete(m, victim)
+				s.n--
+				break
+			}
 		}
 	}
 	if p.price != price {
@@ -76,13 +84,13 @@ func (s *pagePrices) saw(shop uint32, product uint64, price, feed money.Nano, wh
 			break
 		}
 	}
-	s.m[k] = p
+	m[product] = p
 }
 
 // of returns the price that enough visitors saw lately, 0 if none.
 func (s *pagePrices) of(shop uint32, product uint64, nowMS int64) money.Nano {
 	s.mu.RLock()
-	p, ok := s.m[pagePriceKey{shop, product}]
+	p, ok := s.shops[shop][product]
 	s.mu.RUnlock()
 	if !ok || p.by[pagePriceWitnesses-1].IsZero() || nowMS-p.atMS > pagePriceKeptMS {
 		return 0
@@ -94,7 +102,7 @@ func (s *pagePrices) of(shop uint32, product uint64, nowMS int64) money.Nano {
 func (s *pagePrices) empty() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.m) == 0
+	return s.n == 0
 }
 
 // sawPrice takes what a visitor's page says of a product's price.

@@ -127,13 +127,20 @@ func (s *shopSegments) work() {
 	}
 }
 
-// SegmentSizes tells how many users are in each segment of a shop now.
+// SegmentSizes tells how many users are in each segment of a shop now. It is
+// of this shop alone: what is worked out for others does not show.
 func (b *Bidder) SegmentSizes(shop uint32) SegmentSizes {
-	st := b.segments.engine.Stats()
-	return SegmentSizes{
-		ShopID: shop, AtMS: b.clock.NowMS(), Node: b.cfg.Node, Ready: b.ready[1].Load() && !st.Backfilling,
-		Progress: st.Progress, Left: st.Dropped, Segments: b.segments.engine.Sizes(shop),
+	out := SegmentSizes{
+		ShopID: shop, AtMS: b.clock.NowMS(), Node: b.cfg.Node, Ready: b.ready[1].Load(), Progress: 1,
+		Left: b.segments.engine.LeftOut(shop), Segments: b.segments.engine.Sizes(shop),
 	}
+	for _, s := range out.Segments {
+		out.Ready = out.Ready && s.Ready
+	}
+	if !out.Ready {
+		out.Progress = b.segments.engine.Stats().Progress
+	}
+	return out
 }
 
 // SegmentSizes are the sizes of a shop's segments as one node has them. Every
@@ -146,8 +153,8 @@ type SegmentSizes struct {
 	// the share that is done.
 	Ready    bool    `json:"ready"`
 	Progress float64 `json:"progress"`
-	// Left counts updates for which there was no room: the sizes are then too
-	// small.
+	// Left counts updates of this shop's users for which there was no room:
+	// the sizes are then too small.
 	Left     int64        `json:"left_out,omitempty"`
 	Segments []rules.Size `json:"segments"`
 }

@@ -17,6 +17,8 @@ type Catalogue struct {
 	byCat    map[uint32][]*Product
 	popular  []*Product
 	intent   *intent.Index
+	language string // as the shop says it, for intent
+	behind   bool   // intent is of an older catalogue, some products are not in it
 }
 
 // popularMost bounds Popular.
@@ -29,7 +31,16 @@ func NewCatalogue(products []Product) *Catalogue { return NewCatalogueIn(product
 // NewCatalogueIn is NewCatalogue for a shop whose language is known (ISO
 // 639-1); the language decides how words are matched.
 func NewCatalogueIn(products []Product, language string) *Catalogue {
-	c := &Catalogue{byHash: make(map[uint64]uint32, len(products)), category: map[string][]*Product{}, byCat: map[uint32][]*Product{}}
+	c := newShelves(products, language)
+	c.intent = c.readIntent()
+	return c
+}
+
+// newShelves is a catalogue without what is found by intent.
+func newShelves(products []Product, language string) *Catalogue {
+	c := &Catalogue{
+		byHash: make(map[uint64]uint32, len(products)), category: map[string][]*Product{}, byCat: map[uint32][]*Product{}, language: language,
+	}
 	c.products = make([]Product, 0, len(products))
 	for _, p := range products {
 		h := segments.ProductHash(p.ID)
@@ -40,20 +51,11 @@ func NewCatalogueIn(products []Product, language string) *Catalogue {
 		c.byHash[h] = uint32(len(c.products))
 		c.products = append(c.products, p)
 	}
-	order := make([]*Product, 0, len(c.products))
-	for i := range c.products {
-		if c.products[i].Available {
-			order = append(order, &c.products[i])
-		}
-	}
-	// Until sales are counted, a shuffle that is the same everywhere stands
-	// in for popularity.
-	hashes := make(map[*Product]uint64, len(order))
-	for _, p := range order {
-		hashes[p] = segments.ProductHash(p.ID)
-	}
-	slices.SortFunc(order, func(a, b *Product) int { return cmp.Compare(hashes[a], hashes[b]) })
-	for _, p := range order {
+	order := c.order()
+	available := make([]*Product, len(order))
+	for i, x := range order {
+		p := &c.products[x.pos]
+		available[i] = p
 		c.category[p.Category] = append(c.category[p.Category], p)
 	}
 	for path, list := range c.category {
@@ -61,13 +63,39 @@ func NewCatalogueIn(products []Product, language string) *Catalogue {
 			c.byCat[h] = append(c.byCat[h], list...)
 		}
 	}
-	c.popular = order[:min(len(order), popularMost):min(len(order), popularMost)]
-	docs := make([]intent.Doc, len(order))
-	for i, p := range order {
-		docs[i] = intent.Doc{Title: p.Title, Brand: p.Brand, Category: p.Category, Pos: c.byHash[hashes[p]]}
-	}
-	c.intent = intent.New(docs, language)
+	c.popular = available[:min(len(order), popularMost):min(len(order), popularMost)]
 	return c
+}
+
+// placed is an available product by its hash.
+type placed struct {
+	hash uint64
+	pos  uint32
+}
+
+// order sorts the available products. Until sales are counted, a shuffle that
+// is the same everywhere stands in for popularity.
+func (c *Catalogue) order() []placed {
+	order := make([]placed, 0, len(c.products))
+	for i := range c.products {
+		if c.products[i].Available {
+			order = append(order, placed{segments.ProductHash(c.products[i].ID), uint32(i)})
+		}
+	}
+	slices.SortFunc(order, func(a, b placed) int { return cmp.Compare(a.hash, b.hash) })
+	return order
+}
+
+// readIntent indexes the available products by their words. It is slow, seven
+// microseconds a product or so, and may be run beside everything else.
+func (c *Catalogue) readIntent() *intent.Index {
+	order := c.order()
+	docs := make([]intent.Doc, len(order))
+	for i, x := range order {
+		p := &c.products[x.pos]
+		docs[i] = intent.Doc{Title: p.Title, Brand: p.Brand, Category: p.Category, Pos: x.pos}
+	}
+	return intent.New(docs, c.language)
 }
 
 // Len is the number of products, available or not.

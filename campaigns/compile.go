@@ -54,6 +54,9 @@ type Compiler struct {
 	campaigns map[uint32]*campaignEntry
 	locations map[string]*time.Location
 	intents   intentTable
+
+	deferFrom int    // products from which on an index is made later; 0: never
+	reindexed uint32 // the shop whose index was made last
 }
 
 type shopEntry struct {
@@ -150,10 +153,10 @@ func (c *Compiler) compileShops(in Input, s *Snapshot) (problems []Problem) {
 		problems = append(problems, bad...)
 		e := c.shops[doc.ID]
 		switch {
-		case e == nil || !slices.Equal(e.buckets, feed):
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed, doc.Language), segs, nil}, nil}
-		case e.shop.Shop != doc && e.shop.Language != doc.Language:
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), newCatalogueOf(feed, doc.Language), segs, nil}, nil}
+		case e == nil:
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), c.catalogue(feed, doc.Language, nil), segs, nil}, nil}
+		case !slices.Equal(e.buckets, feed), e.shop.Shop != doc && e.shop.Language != doc.Language:
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), c.catalogue(feed, doc.Language, e.shop.Catalogue), segs, nil}, nil}
 		case e.shop.Shop != doc || e.shop.Segments != segs:
 			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), e.shop.Catalogue, segs, nil}, nil}
 		}
@@ -178,18 +181,6 @@ func currentBuckets(all []*ProductBucket) []*ProductBucket {
 		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Feed, b.Feed))
 	})
 	return feed
-}
-
-func newCatalogueOf(feed []*ProductBucket, language string) *Catalogue {
-	n := 0
-	for _, b := range feed {
-		n += len(b.Items)
-	}
-	products := make([]Product, 0, n)
-	for _, b := range feed {
-		products = append(products, b.Items...)
-	}
-	return NewCatalogueIn(products, language)
 }
 
 func (c *Compiler) location(name string) (*time.Location, error) {

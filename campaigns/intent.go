@@ -134,7 +134,7 @@ func (c *Compiler) lookUpIntents(s *Snapshot) {
 	for i, id := range shops {
 		indexes[i] = s.shops[id].Catalogue.intent
 	}
-	if t := &c.intents; t.table == nil || !slices.Equal(t.shops, shops) || !slices.Equal(t.indexes, indexes) {
+	if t := &c.intents; t.table == nil || !slices.Equal(t.shops, shops) || !slices.EqualFunc(t.indexes, indexes, (*intent.Index).SameWords) {
 		c.intents = intentTable{shops, indexes, intent.NewTable(shops, indexes)}
 	}
 	x.looking = c.intents.table

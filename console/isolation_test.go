@@ -110,7 +110,10 @@ func state(t *testing.T, b *bench, shop uint32) string {
 	return string(out)
 }
 
-func TestAShopsKeyReachesItsOwnShopOnly(t *testing.T) {
+// TestKeysIsolation tries every route of the OpenAPI document with the key of
+// another shop: nothing opens, nothing changes, and what exists is not told from
+// what does not.
+func TestKeysIsolation(t *testing.T) {
 	reports := &fakeReports{}
 	bidder := erasingBidder(t)
 	b := start(t, func(c *Config, d *Deps) { c.Bidder, d.Reports, d.Segments = bidder.addr, reports, &fakeNode{} })

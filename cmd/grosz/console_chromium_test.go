@@ -70,7 +70,7 @@ func newMarketer(t *testing.T, base string) *marketer {
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank"), chromedp.Func(v.listen)))
 	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 	require.NoError(t, err)
-	_, err = chromedp.Call(ctx, runtime.Enable, runtime.EnableParams{})
+	_, err = chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
 	require.NoError(t, err)
 	return v
 }

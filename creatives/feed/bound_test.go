@@ -88,18 +88,21 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
+// BenchmarkRead reads feeds of three sizes: what a row takes does not grow.
 func BenchmarkRead(b *testing.B) {
-	for _, f := range []Format{CSV, JSONL, Google} {
-		b.Run(string(f), func(b *testing.B) {
-			in := big(f, 10_000)
-			b.SetBytes(int64(len(in)))
-			for b.Loop() {
-				rep, err := Read(b.Context(), strings.NewReader(in), Options{Currency: pln}, func(campaigns.Product) error { return nil })
-				if err != nil || rep.Accepted != 10_000 {
-					b.Fatal(err, rep.Accepted)
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		for _, f := range []Format{CSV, JSONL, Google} {
+			b.Run(fmt.Sprintf("%s/%d", f, n), func(b *testing.B) {
+				in := big(f, n)
+				b.SetBytes(int64(len(in)))
+				for b.Loop() {
+					rep, err := Read(b.Context(), strings.NewReader(in), Options{Currency: pln}, func(campaigns.Product) error { return nil })
+					if err != nil || rep.Accepted != n {
+						b.Fatal(err, rep.Accepted)
+					}
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10_000, "ns/row")
-		})
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/row")
+			})
+		}
 	}
 }

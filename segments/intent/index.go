@@ -19,7 +19,7 @@ type Doc struct {
 // Index finds products of one shop by what people look for. It is immutable.
 type Index struct {
 	lang  Language
-	docs  []uint32 // Pos, in the order that New was given: best first
+	docs  []uint32 // Pos or gone, in the order that New was given: best first
 	terms []term
 	dict  []slot // by hash of the stem
 	forms []form // by segments.TermHash of a word as people write it
@@ -27,6 +27,7 @@ type Index struct {
 	heads []uint32 // posts of docs whose type the term names
 	fwd   []uint32 // per doc: term<<2 | grade
 	from  []uint32 // of fwd, by doc
+	root  *Index   // what it was rebased from; nil: New made it
 }
 
 type term struct {

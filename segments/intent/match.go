@@ -385,7 +385,7 @@ func (x *Index) scan(m *Match, a *asked, list []uint32, done uint16, budget *int
 		if grade == above {
 			s *= 0.7
 		}
-		if s >= Least {
+		if s >= Least && x.docs[d] != gone {
 			m.add(Hit{Strength: s, Pos: x.docs[d], Source: a.source, Words: mask, Phrase: a.phrase})
 		}
 		if m.N == MaxHits && m.Hits[MaxHits-1].Strength >= best {

@@ -15,7 +15,9 @@ import (
 type Config struct {
 	// MaxEntries bounds the (shop, user) pairs whose bits are kept; default
 	// 2,000,000, about 80 bytes each. Who does not fit is evaluated from
-	// scratch by each bid, and not in the sizes; counted.
+	// scratch by each bid, and not in the sizes; counted. A shop that has less
+	// than its fair share, the bound ÷ shops, takes the place of one of the
+	// shop that has most.
 	MaxEntries int
 	// Shards, a power of two, is the number of locks; default 64.
 	Shards int
@@ -86,6 +88,7 @@ func New(cfg Config, store *segments.Store, barred Barred) (*Engine, error) {
 	e := &Engine{cfg: cfg, store: store, barred: barred, shards: make([]shard, cfg.Shards)}
 	for i := range e.shards {
 		e.shards[i].users = map[segments.UserKey]uint32{}
+		e.shards[i].shops = map[uint32]*shopCount{}
 	}
 	e.shops.Store(&map[uint32]*shopState{})
 	store.Watch(e)
@@ -183,8 +186,9 @@ func (e *Engine) update(u segments.UserKey, shop uint32, p *segments.Profile, op
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if i == 0 {
-		if sh.count >= e.cfg.MaxEntries/len(e.shards) {
+		if most := e.cfg.MaxEntries / len(e.shards); sh.count >= most && !e.makeRoom(sh, shop, most) {
 			sh.dropped++
+			sh.shop(shop).dropped++
 			return
 		}
 		i = sh.insert(u, shop)
@@ -199,6 +203,39 @@ func (e *Engine) update(u segments.UserKey, shop uint32, p *segments.Profile, op
 	sh.write(x, &now)
 	x.gen = st.gen
 	sh.schedule(i, due)
+}
+
+// makeRoom takes an entry of the shop that has the most of a full shard, for
+// one that has less than its fair share; false for one that has not. The shard
+// is locked.
+func (e *Engine) makeRoom(sh *shard, shop uint32, most int) bool {
+	mine, others, largest, victim := sh.shop(shop).n, 1, 0, uint32(0)
+	for id, c := range sh.shops {
+		if id == shop || c.n == 0 {
+			continue
+		}
+		others++
+		if c.n > largest || c.n == largest && id < victim {
+			largest, victim = c.n, id
+		}
+	}
+	if mine >= most/others || largest <= mine {
+		return false
+	}
+	for {
+		if sh.hand++; sh.hand > sh.n {
+			sh.hand = 1
+		}
+		if x := sh.at(sh.hand); x.shop == victim && !x.key.IsZero() {
+			if st := e.shop(victim); st != nil {
+				st.book(sh, x, &bits{})
+			}
+			sh.remove(sh.hand)
+			sh.dropped++
+			sh.shop(victim).dropped++
+			return true
+		}
+	}
 }
 
 // book moves the sizes by the difference between an entry's bits and new ones.

@@ -114,6 +114,19 @@ func (e *Engine) Stats() Stats {
 	return s
 }
 
+// LeftOut counts the updates of one shop's users for which there was no room.
+func (e *Engine) LeftOut(shop uint32) (n int64) {
+	for i := range e.shards {
+		sh := &e.shards[i]
+		sh.mu.RLock()
+		if c := sh.shops[shop]; c != nil {
+			n += c.dropped
+		}
+		sh.mu.RUnlock()
+	}
+	return n
+}
+
 // Doubt makes m know nothing: whoever decides about another moment, or with
 // another profile, evaluates every rule.
 func (m *Member) Doubt() { m.due = 0 }

@@ -33,8 +33,25 @@ type shard struct {
 	count   int
 	heap    []uint32 // entries by due
 	blocks  [maxWords]blockSlab
+	shops   map[uint32]*shopCount
 	dropped int64
+	hand    uint32   // where makeRoom looks next
 	_       [64]byte // shards do not share a cache line
+}
+
+// shopCount is what a shop has in a shard, and what it had no room for.
+type shopCount struct {
+	n       int
+	dropped int64
+}
+
+func (sh *shard) shop(id uint32) *shopCount {
+	c := sh.shops[id]
+	if c == nil {
+		c = &shopCount{}
+		sh.shops[id] = c
+	}
+	return c
 }
 
 // blockSlab holds blocks of some words; numbers start at 1.
@@ -67,6 +84,7 @@ func (sh *shard) insert(u segments.UserKey, shop uint32) uint32 {
 	*sh.at(i) = entry{key: u, shop: shop, next: sh.users[u], due: segments.Never}
 	sh.users[u] = i
 	sh.count++
+	sh.shop(shop).n++
 	return i
 }
 
@@ -84,6 +102,7 @@ func (sh *shard) remove(i uint32) {
 	}
 	sh.setMore(e, &bits{})
 	sh.unschedule(e)
+	sh.shop(e.shop).n--
 	*e = entry{}
 	sh.free = append(sh.free, i)
 	sh.count--
