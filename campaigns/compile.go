@@ -21,6 +21,7 @@ type Input struct {
 	Audiences []*AudienceBucket
 	Lists     []*ListPart
 	Feeds     []*FeedState
+	Approvals []*Approvals
 }
 
 // Problem is a document that was left out, and why.
@@ -54,6 +55,7 @@ type Compiler struct {
 	campaigns map[uint32]*campaignEntry
 	locations map[string]*time.Location
 	intents   intentTable
+	approved  map[uint32]approvedEntry // by shop
 }
 
 type shopEntry struct {
@@ -94,6 +96,7 @@ func (c *Compiler) Compile(in Input) (*Snapshot, []Problem) {
 	s := &Snapshot{Version: in.Version, shops: map[uint32]*CompiledShop{}, byID: make(map[uint32]int32, len(in.Campaigns))}
 	problems := c.compileShops(in, s)
 	c.shopLists(in, s)
+	c.approvals(in, s)
 	s.feeds = make(map[uint32]int64, len(in.Feeds))
 	for _, f := range in.Feeds {
 		s.feeds[f.ShopID] = f.CheckedMS

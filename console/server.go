@@ -15,6 +15,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/grosz/grosz/console/assets"
 	"github.com/grosz/grosz/console/fetch"
 	"github.com/grosz/grosz/console/publish"
 	"github.com/grosz/grosz/console/report"
@@ -42,6 +43,10 @@ type Server struct {
 	explainer *explainer // nil without a bidder
 	fetcher   *fetch.Client
 	fetchNow  chan struct{}
+	folder    assets.Folder
+	assetMu   sync.Mutex // who changes the folder
+	// assetTurns are places for uploads of files, which are read whole.
+	assetTurns chan struct{}
 	// closers end what New has opened, in reverse order.
 	closers   []func() error
 	closeOnce sync.Once
@@ -100,6 +105,8 @@ func (s *Server) open() error {
 	s.explainer = newExplainer(s.cfg.Bidder)
 	s.fetcher = fetch.New(fetch.Config{AllowPrivate: s.cfg.FetchPrivate, MaxBytes: s.cfg.MaxFeedBytes})
 	s.fetchNow = make(chan struct{}, 1)
+	s.folder = assets.Folder{Dir: s.cfg.AssetDir}
+	s.assetTurns = make(chan struct{}, uploadsAtOnce)
 	s.handler = s.routes()
 	return nil
 }
@@ -174,6 +181,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopFetching()
 	fetched := make(chan struct{})
 	go func() { defer close(fetched); s.runFetches(fetching) }()
+	swept := make(chan struct{})
+	go func() { defer close(swept); s.runSweeps(fetching) }()
 
 	var errs []error
 	select {
@@ -200,6 +209,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stopFetching()
 	<-fetched
+	<-swept
 	stopPublisher()
 	errs = append(errs, <-published, s.Close())
 	return errors.Join(errs...)
@@ -225,6 +235,8 @@ type serverMetrics struct {
 	uploadS *metrics.Histogram
 	// fetches worked, or failed.
 	fetches, fetchFailures *metrics.Counter
+	// assets are files of ads that were taken, or refused for what they are.
+	assets, assetsRefused *metrics.Counter
 }
 
 func newServerMetrics(s *Server) serverMetrics {
@@ -250,6 +262,7 @@ func newServerMetrics(s *Server) serverMetrics {
 		uploads: set.NewCounter("grosz_console_feed_uploads_total"),
 		uploadS: set.NewHistogram("grosz_console_feed_upload_seconds"),
 		fetches: set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
+		assets: set.NewCounter("grosz_console_assets_total"), assetsRefused: set.NewCounter("grosz_console_assets_refused_total"),
 	}
 }
 
