@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
 )
 
 // bidOnce runs one request through all stages, as bidRequest does, and lets
@@ -24,6 +25,34 @@ func (w *world) bidOnce(c *bidContext, body []byte) NoBidReason {
 	w.b.letGo(c)
 	c.reset()
 	return r
+}
+
+// TestABidOfApprovedCreativesDoesNotAllocate is the same where an exchange has
+// to have approved them, and for uploaded files.
+func TestABidOfApprovedCreativesDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		return
+	}
+	for name, camp := range map[string]*campaigns.Campaign{"products": openCampaign(5), "files": staticCampaign(5)} {
+		w := newWorld(t, camp)
+		w.b.exchangeNamed(t, "burl").approvalOnly = true
+		var crids []string
+		for i := range camp.Creatives {
+			for _, f := range creatives.Forms(7, &camp.Creatives[i]) {
+				if f.Template != creatives.TemplateGrid { // another takes its place
+					crids = append(crids, f.CRID)
+				}
+			}
+		}
+		w.approve("burl", crids...)
+		c := newContext([32]byte{1})
+		for _, media := range []string{"banner", "video"} {
+			for range 200 {
+				require.Equal(t, ReasonNone, w.bidOnce(c, bidBodies[media]), "%s %s", name, media)
+			}
+			require.LessOrEqual(t, testing.AllocsPerRun(500, func() { w.bidOnce(c, bidBodies[media]) }), 0.5, "%s %s", name, media)
+		}
+	}
 }
 
 // many is a market of n campaigns of which one in fifty is for the page.

@@ -44,6 +44,8 @@ type Config struct {
 	Brokers []string
 	// AssetDir holds uploaded videos and images, served under /assets/.
 	AssetDir string
+	// AssetURL is their base URL in ads; empty means PublicURL/assets.
+	AssetURL string
 	// StateDir keeps checkpoints of what was folded from the log; empty means
 	// that every start reads the whole log.
 	StateDir string
@@ -96,6 +98,9 @@ func (c Config) Validate() error {
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.HasSuffix(c.PublicURL, "/") {
 		errs = append(errs, fmt.Errorf("bidder: PublicURL %q must be like https://bid.example.com, without a final slash", c.PublicURL))
+	}
+	if u, err := url.Parse(c.AssetURL); c.AssetURL != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "") {
+		errs = append(errs, fmt.Errorf("bidder: AssetURL %q must be like https://cdn.example.com/assets", c.AssetURL))
 	}
 	if len(c.Brokers) == 0 {
 		errs = append(errs, errors.New("bidder: no Kafka brokers"))
@@ -236,6 +241,10 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	}
 	b.urls.plain = newURLSet(cfg.PublicURL)
 	b.urls.secure = newURLSet("https" + cfg.PublicURL[strings.IndexByte(cfg.PublicURL, ':'):])
+	if base := strings.TrimSuffix(cfg.AssetURL, "/"); base != "" {
+		b.urls.plain.assets = base
+		b.urls.secure.assets = "https" + base[strings.IndexByte(base, ':'):]
+	}
 	b.contexts.New = func() any {
 		c := newContext(b.nextSeed())
 		c.hidden, c.pagePrices, c.together = b.hidden, b.pagePrices, b.together

@@ -125,6 +125,8 @@ type ad struct {
 	moved                  movedPrices
 	found                  []*campaigns.Product
 	crid, serving, assetID []byte
+	sample                 []byte      // bid.iurl of an uploaded picture
+	refused                NoBidReason // why render wrote nothing
 }
 
 func newContext(seed [32]byte) *bidContext {

@@ -83,6 +83,9 @@ type ExchangeConfig struct {
 	// PrebidType repeats each bid's media type in bid.ext.prebid.type, where
 	// many of Prebid Server's adapters read it instead of mtype.
 	PrebidType bool `yaml:"prebid_type"`
+	// RequireApproval bids only with creatives that this exchange has approved,
+	// by crid; the states are the console's to keep.
+	RequireApproval bool `yaml:"require_approval"`
 	// QPS bounds the requests that are worked on, per second and node; more
 	// are answered 204 at once. 0: no bound.
 	QPS int `yaml:"qps"`
@@ -166,6 +169,7 @@ type Exchange struct {
 	lonePlus     bool
 	nativeWrap   nativeWrap
 	secureAlways bool
+	approvalOnly bool
 	clickEncode  bool
 	prebidType   bool
 	gzip         gzipMode
@@ -235,7 +239,7 @@ func NewExchangeWith(c ExchangeConfig, s Secrets) (*Exchange, error) {
 		Name: c.Name, at: int32(c.AuctionType), openBids: c.OpenBids, seat: c.Seat,
 		currencies: c.Currencies, clickMacro: c.ClickMacro, mayProfile: c.MayProfile,
 		timeout: time.Duration(c.TimeoutMS) * time.Millisecond, network: time.Duration(c.NetworkMS) * time.Millisecond,
-		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, clickEncode: c.ClickEncode, prebidType: c.PrebidType,
+		hold: time.Duration(c.HoldSeconds) * time.Second, secureAlways: c.SecureAlways, approvalOnly: c.RequireApproval, clickEncode: c.ClickEncode, prebidType: c.PrebidType,
 	}}
 	if !validExchangeName(c.Name) {
 		b.bad("name %q: 1 to %d of a-z, 0-9 and -", c.Name, events.MaxExchangeName)

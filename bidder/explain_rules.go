@@ -32,6 +32,7 @@ func (t *terms) restore(a asked) {
 	v := &t.c.view
 	v.BAdv, v.BCat, v.ACat, v.WLang, v.WLangB = a.badv, a.bcat, a.acat, a.wlang, a.wlangb
 	v.Regs.DSA, *t.imp, t.c.nowMS = a.dsa, a.imp, a.nowMS
+	t.waived = false
 }
 
 // openMisses lists what is against every campaign alike. opened is false when
@@ -119,6 +120,8 @@ func (t *terms) relax(r NoBidReason, camp *campaigns.CompiledCampaign) bool {
 		m.Protocols = nil
 	case ReasonDSA:
 		v.Regs.DSA.Present = false
+	case ReasonNotApproved:
+		t.waived = true
 	default:
 		return false
 	}
@@ -219,6 +222,8 @@ func (t *terms) detail(r NoBidReason, camp *campaigns.CompiledCampaign) string {
 		return "the imp takes streams only"
 	case ReasonDSA:
 		return "regs.dsa requires a notice that this ad does not show"
+	case ReasonNotApproved:
+		return t.c.exchange.Name + " bids with approved creatives only, and has approved none of the campaign's that fits"
 	case ReasonNativeMalformed:
 		return "the native request cannot be read"
 	case ReasonNativeAsset:

@@ -16,6 +16,9 @@ type terms struct {
 	index int
 	media uint8
 	vast  creatives.VASTVersion // what a video would be written in
+	// waived: explain asks what else would be wrong with a creative that is
+	// not approved.
+	waived bool
 }
 
 // open checks what holds for every campaign alike.

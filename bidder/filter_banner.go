@@ -5,7 +5,6 @@ import (
 
 	"github.com/grosz/grosz/bidder/openrtb"
 	"github.com/grosz/grosz/campaigns"
-	"github.com/grosz/grosz/creatives"
 )
 
 // xhtmlBanner is what our banners are (AdCOM list: banner ad types): HTML
@@ -86,7 +85,9 @@ func (t *terms) bannerSize(camp *campaigns.CompiledCampaign, o *bid, w, h int, l
 			continue
 		}
 		o.creative, o.w, o.h = cr, w, h
-		return ReasonNone
+		if last = t.approval(camp, o); last == ReasonNone {
+			return ReasonNone
+		}
 	}
 	return last
 }
@@ -109,10 +110,4 @@ func hasFold(list []string, want string) bool {
 		}
 	}
 	return false
-}
-
-// wantedTemplate is the banner template that a creative names.
-func wantedTemplate(cr *campaigns.Creative) creatives.Template {
-	t, _ := creatives.ParseTemplate(cr.Template)
-	return t
 }

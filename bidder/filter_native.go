@@ -29,6 +29,10 @@ func (t *terms) nativeAd(camp *campaigns.CompiledCampaign, o *bid) NoBidReason {
 			continue
 		}
 		o.creative = cr
+		if r := t.approval(camp, o); r != ReasonNone {
+			last = r
+			continue
+		}
 		t.c.chooseProducts(o, 1)
 		t.c.describeNative(o)
 		t.c.ads.native.Links = &trialLinks

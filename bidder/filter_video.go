@@ -38,7 +38,9 @@ func (t *terms) video(camp *campaigns.CompiledCampaign, o *bid) NoBidReason {
 		}
 		if last = t.videoFile(cr); last == ReasonNone {
 			o.creative, o.w, o.h, o.vast = cr, cr.Video.W, cr.Video.H, t.vast
-			return ReasonNone
+			if last = t.approval(camp, o); last == ReasonNone {
+				return ReasonNone
+			}
 		}
 	}
 	return last

@@ -168,8 +168,8 @@ func (b *Bidder) previews(c *bidContext, ask *previewAsk, camp *campaigns.Compil
 			continue
 		}
 		tmpl := want
-		if ask.Template == "" {
-			tmpl = wantedTemplate(o.creative)
+		if ask.Template == "" || o.creative.Image != nil {
+			tmpl = creatives.Wanted(o.creative)
 		}
 		c.chooseProducts(&o, creatives.Slots(s.W, s.H))
 		c.ads.choice.Seed = ask.Seed
@@ -178,9 +178,9 @@ func (b *Bidder) previews(c *bidContext, ask *previewAsk, camp *campaigns.Compil
 		}
 		tmpl = creatives.Pick(tmpl, s.W, s.H, len(c.ads.choices))
 		links := creatives.Links{ClickURL: []byte(camp.Shop.URL), AssetBase: b.urls.plain.assets}
-		banner := creatives.Banner{W: s.W, H: s.H, Template: tmpl, Links: &links, Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Products: c.ads.choices}
+		banner := creatives.Banner{W: s.W, H: s.H, Template: tmpl, Links: &links, Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Products: c.ads.choices, Image: imagePath(o.creative)}
 		p := preview{W: s.W, H: s.H, Creative: o.creative.ID, Template: tmpl.String(), Products: []previewProduct{}, HTML: string(creatives.AppendBanner(nil, &banner)),
-			Crid: string(creatives.AppendCRID(nil, camp.ShopID, o.creative.ID, c.state.versions[o.creative], tmpl, s.W, s.H))}
+			Crid: string(creatives.CRIDOf(nil, camp.ShopID, o.creative, c.state.versions[o.creative], tmpl, s.W, s.H))}
 		if tmpl != creatives.TemplateLogo {
 			for _, ch := range c.ads.choices {
 				p.Products = append(p.Products, previewProduct{ch.Product.ID, ch.Source.String()})

@@ -2,7 +2,6 @@ package bidder
 
 import (
 	"encoding/hex"
-	"hash/fnv"
 	"strconv"
 
 	"github.com/grosz/grosz/bidder/openrtb"
@@ -78,7 +77,7 @@ func (b *Bidder) appendChecked(w []byte, c *bidContext, o *bid) ([]byte, NoBidRe
 	from := len(w)
 	w, adm, ok := b.appendBid(w, c, o)
 	if !ok {
-		return w, ReasonNoCreative
+		return w, c.ads.refused
 	}
 	adm.from, adm.to = adm.from-from, adm.to-from
 	if rule := c.check.check(o, w[from:], adm); rule != ruleNone {
@@ -134,7 +133,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	w = append(w, '"')
 	w = appendCategories(w, camp.Shop.Categories)
 	w = c.appendAttrs(w, o)
-	if iurl, ok := c.sampleImage(camp, o, c.secure(imp)); ok {
+	if iurl, ok := c.sampleImage(camp, o, urls.assets, c.secure(imp)); ok {
 		w = append(w, `,"iurl":`...)
 		w = quoted(w, iurl)
 	}
@@ -253,8 +252,13 @@ func appendPrebidType(w []byte, more bool, media uint8) []byte {
 }
 
 // sampleImage is bid.iurl: a picture of the ad's content for review.
-func (c *bidContext) sampleImage(camp *campaigns.CompiledCampaign, o *bid, secure bool) (string, bool) {
-	for _, u := range [...]string{o.creative.ImageURL, camp.Shop.LogoURL} {
+func (c *bidContext) sampleImage(camp *campaigns.CompiledCampaign, o *bid, assets string, secure bool) (string, bool) {
+	own := o.creative.ImageURL
+	if path := imagePath(o.creative); path != "" {
+		c.ads.sample = append(append(c.ads.sample[:0], assets...), path...)
+		own = view(c.ads.sample)
+	}
+	for _, u := range [...]string{own, camp.Shop.LogoURL} {
 		if len(u) > 8 && (u[:8] == "https://" || (!secure && u[:7] == "http://")) {
 			return u, true
 		}
@@ -262,30 +266,19 @@ func (c *bidContext) sampleImage(camp *campaigns.CompiledCampaign, o *bid, secur
 	return "", false
 }
 
-// creativeVersion changes with what a creative shows, and with nothing else:
-// exchanges approve creatives by their crid.
-func creativeVersion(cr *campaigns.Creative) int64 {
-	h := fnv.New32a()
-	for _, s := range []string{cr.Title, cr.Body, cr.CTA, cr.ImageURL, cr.Template} {
-		h.Write([]byte(s))
-		h.Write([]byte{0})
-	}
-	if cr.Video != nil {
-		h.Write([]byte(cr.Video.URL))
-	}
-	return int64(h.Sum32())
-}
-
 // render writes the ad into c.adm and its crid into c.ads.crid.
 func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet) bool {
 	a := &c.ads
 	c.links(o, urls, c.secure(&c.view.Imps[o.imp]))
 	tmpl := creatives.TemplateAuto
+	a.refused = ReasonNoCreative
 	var ok bool
 	switch o.media {
 	case events.MediaBanner:
-		c.chooseProducts(o, creatives.Slots(o.w, o.h))
-		tmpl = creatives.Pick(wantedTemplate(o.creative), o.w, o.h, len(a.choices))
+		if tmpl, ok = c.chooseTemplate(o, camp); !ok {
+			a.refused = ReasonNotApproved
+			return false
+		}
 		c.fillBanner(&a.banner, o, camp, o.w, o.h, tmpl)
 		c.adm, ok = creatives.AppendBanner(c.adm[:0], &a.banner), true
 	case events.MediaVideo:
@@ -293,7 +286,7 @@ func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign,
 	case events.MediaNative:
 		ok = c.renderNative(o)
 	}
-	a.crid = creatives.AppendCRID(a.crid[:0], camp.ShopID, o.creative.ID, c.state.versions[o.creative], tmpl, o.w, o.h)
+	a.crid = c.appendCRID(a.crid[:0], camp, o, tmpl)
 	return ok
 }
 
@@ -327,7 +320,7 @@ func (c *bidContext) links(o *bid, urls *urlSet, secure bool) {
 func (c *bidContext) fillBanner(dst *creatives.Banner, o *bid, camp *campaigns.CompiledCampaign, w, h int, tmpl creatives.Template) {
 	*dst = creatives.Banner{
 		W: w, H: h, Template: tmpl, Links: &c.ads.links,
-		Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Products: c.ads.choices,
+		Brand: brandOf(camp), Copy: copyOf(camp, o.creative), Products: c.ads.choices, Image: imagePath(o.creative),
 	}
 }
 

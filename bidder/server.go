@@ -87,6 +87,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.why(ctx)
 		case pathHide:
 			b.hide(ctx)
+		case pathReview:
+			b.review(ctx)
 		case pathOptOut:
 			b.people.optOut(ctx)
 		case PathExplain, PathSamples:
@@ -158,10 +160,47 @@ func (b *Bidder) assetHandler() fasthttp.RequestHandler {
 	fs := &fasthttp.FS{Root: root, AcceptByteRange: true, PathRewrite: fasthttp.NewPathSlashesStripper(1)}
 	h := fs.NewRequestHandler()
 	return func(ctx *fasthttp.RequestCtx) {
+		typ := assetType(string(ctx.Path()))
+		if typ == "" {
+			ctx.Error("not found", fasthttp.StatusNotFound)
+			return
+		}
 		h(ctx)
-		ctx.Response.Header.Set("Access-Control-Allow-Origin", "*")
-		ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+		assetHeaders(&ctx.Response, typ)
 	}
+}
+
+// assetType is the type of a file that may be served, by its name: pictures
+// and videos, nothing that a browser would run.
+func assetType(path string) string {
+	switch filepath.Ext(path) {
+	case ".png":
+		return "image/png"
+	case ".jpg":
+		return "image/jpeg"
+	case ".gif":
+		return "image/gif"
+	case ".webp":
+		return "image/webp"
+	case ".mp4":
+		return "video/mp4"
+	}
+	return ""
+}
+
+// assetHeaders keep a file what it was checked to be, wherever it is opened.
+func assetHeaders(r *fasthttp.Response, typ string) {
+	h := &r.Header
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if code := r.StatusCode(); code != fasthttp.StatusOK && code != fasthttp.StatusPartialContent {
+		return
+	}
+	h.SetContentType(typ)
+	h.Set("Content-Disposition", "inline")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Cache-Control", "public, max-age=86400")
 }
 
 // bidRequest answers one bid request: 200 with bids, 204 without, 400 for

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 )
@@ -19,7 +20,7 @@ type State struct {
 	accounts []*pacing.Account
 	refusals []*[numReasons]atomic.Uint64
 	floors   []*atomic.Uint64              // refusals for the floor
-	versions map[*campaigns.Creative]int64 // creativeVersion
+	versions map[*campaigns.Creative]int64 // creatives.Version
 }
 
 // newState resolves what the hot path would otherwise look up.
@@ -36,7 +37,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 		s.accounts[i], s.refusals[i], s.floors[i] = a, refusals.of(c.ID), refusals.floorOf(c.ID)
 		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {
 			for _, cr := range list {
-				s.versions[cr] = creativeVersion(cr)
+				s.versions[cr] = creatives.Version(cr)
 			}
 		}
 	}

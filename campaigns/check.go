@@ -77,6 +77,9 @@ func (c *CompiledCampaign) sortCreatives() error {
 					errs = append(errs, fmt.Errorf("creative %d: size %dx%d", cr.ID, s.W, s.H))
 				}
 			}
+			if cr.Image != nil && (cr.Image.Path == "" || len(cr.Sizes) != 1) {
+				errs = append(errs, fmt.Errorf("creative %d: a picture needs its path and one size", cr.ID))
+			}
 			c.Banners = append(c.Banners, cr)
 		case MediaNative:
 			c.Natives = append(c.Natives, cr)

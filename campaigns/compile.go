@@ -21,6 +21,7 @@ type Input struct {
 	Audiences []*AudienceBucket
 	Lists     []*ListPart
 	Feeds     []*FeedState
+	Approvals []*Approvals
 }
 
 // Problem is a document that was left out, and why.
@@ -55,8 +56,9 @@ type Compiler struct {
 	locations map[string]*time.Location
 	intents   intentTable
 
-	deferFrom int    // products from which on an index is made later; 0: never
-	reindexed uint32 // the shop whose index was made last
+	deferFrom int                      // products from which on an index is made later; 0: never
+	reindexed uint32                   // the shop whose index was made last
+	approved  map[uint32]approvedEntry // by shop
 }
 
 type shopEntry struct {
@@ -97,6 +99,7 @@ func (c *Compiler) Compile(in Input) (*Snapshot, []Problem) {
 	s := &Snapshot{Version: in.Version, shops: map[uint32]*CompiledShop{}, byID: make(map[uint32]int32, len(in.Campaigns))}
 	problems := c.compileShops(in, s)
 	c.shopLists(in, s)
+	c.approvals(in, s)
 	s.feeds = make(map[uint32]int64, len(in.Feeds))
 	for _, f := range in.Feeds {
 		s.feeds[f.ShopID] = f.CheckedMS

@@ -22,6 +22,7 @@ type Docs struct {
 	segments  map[uint32]*Segment
 	audiences map[string]*AudienceBucket // by record key
 	states    map[uint32]*FeedState
+	approvals map[uint32]*Approvals
 	changes   int64
 }
 
@@ -32,7 +33,7 @@ func NewDocs() *Docs {
 		feeds: map[uint32]map[string]*ProductBucket{}, versions: map[string]int64{},
 		segments: map[uint32]*Segment{}, audiences: map[string]*AudienceBucket{},
 		lists:  map[uint32]map[string]*ListPart{},
-		states: map[uint32]*FeedState{},
+		states: map[uint32]*FeedState{}, approvals: map[uint32]*Approvals{},
 	}
 }
 
@@ -57,6 +58,8 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 		err = d.audience(ids, r)
 	case kind == "list":
 		err = d.list(ids, r)
+	case kind == "approvals":
+		err = d.approval(ids, r)
 	case kind == "feed":
 		err = d.feedState(ids, r)
 	default:
@@ -73,9 +76,9 @@ func (d *Docs) Apply(r *Record) (changed bool, err error) {
 // splitKey takes "shop/7", "campaign/12", "products/7/3" and their like apart.
 func splitKey(key string) (kind string, ids []uint32, err error) {
 	parts := strings.Split(key, "/")
-	want := map[string]int{"shop": 2, "campaign": 2, "feed": 2, "products": 3, "segment": 2, "audience": 3, "list": 4}[parts[0]]
+	want := map[string]int{"shop": 2, "campaign": 2, "feed": 2, "products": 3, "segment": 2, "audience": 3, "list": 4, "approvals": 2}[parts[0]]
 	if len(parts) != want {
-		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET, segment/ID, audience/SEGMENT/BUCKET or list/SHOP/ID/PART", ErrRecord, key)
+		return "", nil, fmt.Errorf("%w: key %q is not shop/ID, campaign/ID, products/SHOP/BUCKET, segment/ID, audience/SEGMENT/BUCKET, list/SHOP/ID/PART or approvals/SHOP", ErrRecord, key)
 	}
 	for _, p := range parts[1:] {
 		n, err := strconv.ParseUint(p, 10, 32)
@@ -154,6 +157,7 @@ func (d *Docs) Input() Input {
 	for _, c := range d.campaigns {
 		in.Campaigns = append(in.Campaigns, c)
 	}
+	in.Approvals = d.approvalList()
 	for _, s := range d.states {
 		in.Feeds = append(in.Feeds, s)
 	}

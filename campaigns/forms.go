@@ -45,6 +45,8 @@ func formAlias(name string) string {
 	switch name {
 	case "bought":
 		return "purchased"
+	case "converted":
+		return "conversion"
 	case "app":
 		return "bundle"
 	}
@@ -81,6 +83,8 @@ func userForms() []form {
 			userRecent(segments.OpCheckout)},
 		{PredicateDoc{"purchased", `purchased [product "id"] [within TIME]`, "purchased within 30d", "bought something; or this product among the latest"},
 			readPurchased},
+		{PredicateDoc{"conversion", `conversion ["name" | in ("name", …)] [within TIME]`, `conversion "lead" within 30d`, "did what the shop reports as a conversion of this name, or of any: such as a lead or a sign-up; among the latest four names"},
+			readConversion},
 		{PredicateDoc{"is_buyer", "is_buyer", "is_buyer", "bought at least once"},
 			userFlag(segments.OpBuyer)},
 		{PredicateDoc{"orders", "orders > NUMBER", "orders > 3", "number of orders"},

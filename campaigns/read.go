@@ -268,6 +268,29 @@ func readSearched(p *parser, _ token) (*node, error) {
 	})
 }
 
+func readConversion(p *parser, _ token) (*node, error) {
+	list, err := p.texts()
+	if err != nil {
+		return nil, err
+	}
+	within, err := p.within()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return userLeaf(segments.Predicate{Op: segments.OpConverted, Within: within}), nil
+	}
+	kids := make([]*node, len(list))
+	for i, t := range list {
+		h := segments.NameHash(t.text)
+		if h == 0 {
+			return nil, p.fail(t, "", "this text names nothing")
+		}
+		kids[i] = userLeaf(segments.Predicate{Op: segments.OpConverted, Hash: uint64(h), Within: within})
+	}
+	return p.anyOf(kids)
+}
+
 func readInCart(p *parser, _ token) (*node, error) {
 	list, err := p.texts()
 	if err != nil {

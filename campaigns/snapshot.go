@@ -21,6 +21,8 @@ type Snapshot struct {
 	byID  map[uint32]int32
 	feeds map[uint32]int64 // when feeds were last checked, by shop, ms UTC
 	index index
+
+	approved map[uint32]map[string]approvedSet // by shop and exchange
 }
 
 // FeedFresh tells whether the shop's products may be shown at nowMS by the

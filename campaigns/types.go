@@ -144,9 +144,23 @@ type Creative struct {
 	// ImageURL is the main image where no product serves.
 	ImageURL string `json:"image_url,omitempty"`
 	Video    *Video `json:"video,omitempty"`
+	// Asset is the id of an uploaded file that the ad shows as it is: a
+	// banner's picture or a video. Image and Video then say what it is.
+	Asset string `json:"asset,omitempty"`
+	Image *Image `json:"image,omitempty"`
 	// Attr are OpenRTB creative attributes (AdCOM list) that the ad has,
 	// checked against battr.
 	Attr []int `json:"attr,omitempty"`
+}
+
+// Image is an uploaded picture that is a banner by itself.
+type Image struct {
+	// Path of the file below the assets' base, with a leading slash.
+	Path string `json:"path"`
+	MIME string `json:"mime"`
+	// W and H are the picture's own pixels: the banner's, or twice as many.
+	W int `json:"w"`
+	H int `json:"h"`
 }
 
 // Size is in CSS pixels (device-independent).
@@ -223,7 +237,9 @@ type Record struct {
 	Segment  *Segment        `json:"segment,omitempty"`
 	Audience *AudienceBucket `json:"audience,omitempty"`
 	List     *ListPart       `json:"list,omitempty"`
-	Feed     *FeedState      `json:"feed,omitempty"` // key "feed/7"
+	// Approvals is of a shop: key "approvals/7".
+	Approvals *Approvals `json:"approvals,omitempty"`
+	Feed      *FeedState `json:"feed,omitempty"` // key "feed/7"
 }
 
 // FeedState is how fresh a shop's feed is.

@@ -47,6 +47,8 @@ func (s *Server) routes() http.Handler {
 	s.feedRoutes()
 	s.segmentRoutes()
 	s.listRoutes()
+	s.assetRoutes()
+	s.approvalRoutes()
 	s.targetingRoutes()
 	s.reportRoutes()
 	s.breakdownRoutes()

@@ -191,6 +191,9 @@ func checkCreative(p *problems, at string, c *campaigns.Creative) {
 	case c.Video != nil && c.Media != campaigns.MediaVideo:
 		p.add(at+".video", "is for media video only")
 	case c.Video != nil:
+		if c.Asset == "" {
+			checkURL(p, at+".video.url", c.Video.URL, true)
+		}
 		checkVideo(p, at+".video", c.Video)
 	case c.Media == campaigns.MediaVideo:
 		p.add(at+".video", "is missing")
@@ -198,7 +201,6 @@ func checkCreative(p *problems, at string, c *campaigns.Creative) {
 }
 
 func checkVideo(p *problems, at string, v *campaigns.Video) {
-	checkURL(p, at+".url", v.URL, true)
 	checkOneOf(p, at+".mime", v.MIME, "video/mp4", "video/webm")
 	checkRange(p, at+".duration_ms", v.DurationMS, 1_000, maxVideoMS)
 	checkRange(p, at+".w", v.W, 1, maxSide)

@@ -111,6 +111,9 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		}
 		doc := v.Campaign
 		doc.ID, doc.ShopID, doc.Version = 0, in.Shop, 0
+		if err := fillAssets(ctx, tx, &doc, &p); err != nil {
+			return err
+		}
 		checkCampaign(&doc, nil, &shop.Shop, &p)
 		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx, &doc, &p)); err != nil {
 			return err
@@ -171,6 +174,9 @@ func (s *Server) updateCampaign(ctx context.Context, in *updateCampaignInput) (*
 		}
 		doc, err := patchedCampaign(old, patch, &p)
 		if err != nil {
+			return err
+		}
+		if err := fillAssets(ctx, tx, &doc, &p); err != nil {
 			return err
 		}
 		checkCampaign(&doc, &old.Campaign, &shop.Shop, &p)

@@ -44,6 +44,11 @@ type Config struct {
 	MaxFeedBytes int64
 	// MaxProducts bounds a shop's feed; 0 means 1,000,000.
 	MaxProducts int
+	// AssetDir is the folder of uploaded files, which the bidders serve under
+	// /assets/; empty means Dir/assets.
+	AssetDir string
+	// PublicURL of the bidders, for links to previews; empty: they are paths.
+	PublicURL string
 	// FetchPrivate lets feeds be fetched from private and loopback addresses:
 	// for trials and tests.
 	FetchPrivate bool
@@ -55,6 +60,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxProducts == 0 {
 		c.MaxProducts = 1_000_000
+	}
+	if c.AssetDir == "" && c.Dir != "" {
+		c.AssetDir = filepath.Join(c.Dir, "assets")
 	}
 	return c
 }

@@ -74,7 +74,15 @@ var documented = map[string]map[string]fieldDoc{
 		"cta":       {text: "Text of the button"},
 		"image_url": {text: "Main image where no product serves; https"},
 		"video":     {text: "The file that a video plays"},
+		"asset":     {text: "Id of an uploaded file that the ad shows as it is: a banner's picture, or a video"},
+		"image":     {text: "What the uploaded picture is", readOnly: true},
 		"attr":      {text: "OpenRTB creative attributes of the ad"},
+	},
+	"Image": {
+		"path": {text: "Where it is served, below /assets of the bidder's public URL"},
+		"mime": {text: "Its type"},
+		"w":    {text: "Width in pixels"},
+		"h":    {text: "Height in pixels"},
 	},
 	"Size": {
 		"w": {text: "Width in CSS pixels", required: true},

@@ -53,6 +53,15 @@ var goodRequests = map[string]struct{ query, body string }{
 	"list-lists":             {},
 	"upload-list":            {body: "spam.example\n"},
 	"delete-list":            {},
+	"upload-asset":           {body: pngFile(20, 10)},
+	"put-asset":              {body: pngFile(20, 10)},
+	"list-assets":            {},
+	"get-asset":              {},
+	"delete-asset":           {},
+	"get-creative-approvals": {query: "?exchange=demo"},
+	"set-creative-approvals": {body: `{"exchange": "demo", "state": "pending"}`},
+	"list-shop-approvals":    {query: "?exchange=demo"},
+	"export-shop-approvals":  {query: "?exchange=demo"},
 	"update-feed":            {body: `{"id": "p0", "price": "9.99"}`},
 	"get-feed-source":        {},
 	"put-feed-source":        {body: `{"url": "https://feeds.shop.example/all.xml"}`},
@@ -65,13 +74,16 @@ var withoutShop = map[string]struct {
 	body string
 	code int
 }{
-	"list-shops":      {"", 200}, // its own only, see below
-	"create-shop":     {shopJSON, 404},
-	"check-targeting": {`{"expression": "visited", "shop": 2}`, 404},
-	"list-predicates": {"", 200},
-	"erase-person":    {`{"user": {"ifa": "x"}}`, 404},
-	"list-erasures":   {"", 404},
-	"explain":         {"{}", 422}, // asked of this shop in explain_test.go
+	"list-shops":       {"", 200}, // its own only, see below
+	"create-shop":      {shopJSON, 404},
+	"check-targeting":  {`{"expression": "visited", "shop": 2}`, 404},
+	"list-predicates":  {"", 200},
+	"list-approvals":   {"", 404},
+	"export-approvals": {"", 404},
+	"import-approvals": {`{"exchange": "demo", "items": []}`, 404},
+	"erase-person":     {`{"user": {"ifa": "x"}}`, 404},
+	"list-erasures":    {"", 404},
+	"explain":          {"{}", 422}, // asked of this shop in explain_test.go
 }
 
 // eachOperation walks the OpenAPI document.
@@ -99,13 +111,17 @@ func state(t *testing.T, b *bench, shop uint32) string {
 	require.NoError(t, err)
 	segs, err := v.Segments(ctx, shop, 0, 1000)
 	require.NoError(t, err)
+	assets, err := v.Assets(ctx, shop)
+	require.NoError(t, err)
+	approvals, err := v.Approvals(ctx, shop, "")
+	require.NoError(t, err)
 	changes, err := v.Changes(ctx, shop, 0, 1000)
 	require.NoError(t, err)
 	hooks, err := v.Webhooks(ctx, shop)
 	require.NoError(t, err)
 	sent, err := v.LastDeliveries(ctx, shop)
 	require.NoError(t, err)
-	out, err := json.Marshal([]any{s, keys, found, feed, segs, changes, hooks, sent})
+	out, err := json.Marshal([]any{s, keys, found, feed, segs, assets, approvals, changes, hooks, sent})
 	require.NoError(t, err)
 	return string(out)
 }
@@ -121,6 +137,7 @@ func TestKeysIsolation(t *testing.T) {
 	theirs, theirKey := b.shop()
 	for path, key := range map[string]string{mine: myKey, theirs: theirKey} {
 		require.Equal(t, 200, b.stream(key, "PUT", path+"/feed", feedLines(3, 0)).code)
+		require.Equal(t, 201, b.call(key, "POST", path+"/assets", pngFile(20, 10)).code)
 	}
 	myCampaign := b.campaign(mine, myKey)
 	theirCampaign := b.campaign(theirs, theirKey)
@@ -130,7 +147,8 @@ func TestKeysIsolation(t *testing.T) {
 	webhookOf := map[string]string{myCampaign: b.webhook(mine, myKey), theirCampaign: b.webhook(theirs, theirKey)}
 	fill := func(path, shop, campaign, key string) string {
 		return strings.NewReplacer("{webhook}", webhookOf[campaign], "{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
-			"{key}", keyID(key), "{name}", "blocked").Replace(path)
+			"{key}", keyID(key), "{name}", "blocked",
+			"{creative}", campaign[strings.LastIndex(campaign, "/")+1:], "{asset}", pngID(20, 10)).Replace(path)
 	}
 	before := state(t, b, 2)
 	visited := 0
@@ -174,7 +192,7 @@ func TestKeysIsolation(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true, "delete-webhook": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true, "delete-webhook": true, "delete-asset": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]

@@ -15,6 +15,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/grosz/grosz/console/assets"
 	"github.com/grosz/grosz/console/fetch"
 	"github.com/grosz/grosz/console/publish"
 	"github.com/grosz/grosz/console/report"
@@ -47,6 +48,10 @@ type Server struct {
 	fetchNow  chan struct{}
 	site      *site
 	hooks     *webhook.Client
+	folder    assets.Folder
+	assetMu   sync.Mutex // who changes the folder
+	// assetTurns are places for uploads of files, which are read whole.
+	assetTurns chan struct{}
 	// closers end what New has opened, in reverse order.
 	closers   []func() error
 	closeOnce sync.Once
@@ -109,6 +114,8 @@ func (s *Server) open() error {
 	if s.site, err = newSite(s); err != nil {
 		return err
 	}
+	s.folder = assets.Folder{Dir: s.cfg.AssetDir}
+	s.assetTurns = make(chan struct{}, uploadsAtOnce)
 	s.handler = s.routes()
 	return nil
 }
@@ -187,6 +194,8 @@ func (s *Server) Run(ctx context.Context) error {
 	watched := make(chan struct{})
 	go func() { defer close(watched); s.watchAlerts(alertCtx) }()
 	defer func() { stopAlerts(); <-watched }()
+	swept := make(chan struct{})
+	go func() { defer close(swept); s.runSweeps(fetching) }()
 
 	var errs []error
 	select {
@@ -213,6 +222,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stopFetching()
 	<-fetched
+	<-swept
 	stopPublisher()
 	stopAlerts()
 	<-watched
@@ -245,6 +255,8 @@ type serverMetrics struct {
 	uploadS                  *metrics.Histogram
 	// fetches worked, or failed.
 	fetches, fetchFailures *metrics.Counter
+	// assets are files of ads that were taken, or refused for what they are.
+	assets, assetsRefused *metrics.Counter
 }
 
 func newServerMetrics(s *Server) serverMetrics {
@@ -276,6 +288,7 @@ func newServerMetrics(s *Server) serverMetrics {
 		uploads:      set.NewCounter("grosz_console_feed_uploads_total"),
 		uploadS:      set.NewHistogram("grosz_console_feed_upload_seconds"),
 		fetches:      set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
+		assets: set.NewCounter("grosz_console_assets_total"), assetsRefused: set.NewCounter("grosz_console_assets_refused_total"),
 	}
 }
 

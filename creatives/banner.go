@@ -17,6 +17,8 @@ type Banner struct {
 	Copy     Copy
 	// Products in the order of their worth; those without room are left out.
 	Products []Choice
+	// Image is the address of the uploaded picture that TemplateImage shows.
+	Image string
 	// Accent is the colour of button and panel, 0xRRGGBB; 0 picks one of a
 	// palette by the shop's name.
 	Accent uint32
@@ -41,6 +43,9 @@ func AppendBanner(dst []byte, b *Banner) []byte {
 	}
 	r.fam = familyOf(b.W, b.H)
 	t := Pick(b.Template, b.W, b.H, len(b.Products))
+	if t == TemplateImage {
+		return r.static(dst)
+	}
 	dst = r.head(dst, t)
 	switch t {
 	case TemplateGrid:
@@ -85,30 +90,46 @@ func accentOf(b *Banner) uint32 {
 	return palette[h%uint32(len(palette))]
 }
 
-func (r *render) head(dst []byte, t Template) []byte {
-	b := r.b
+// begin begins the document, with a style sheet to be continued.
+func (r *render) begin(dst []byte, css string) []byte {
 	dst = append(dst, `<!doctype html><html lang="`...)
 	dst = append(dst, r.w.lang...)
 	dst = append(dst, `"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>`...)
 	dst = append(dst, r.w.ad...)
 	dst = append(dst, `</title><style>`...)
-	dst = append(dst, cssBase...)
-	if t == TemplateCarousel {
+	return append(dst, css...)
+}
+
+func (r *render) head(dst []byte, t Template) []byte {
+	dst = r.begin(dst, cssBase)
+	if b := r.b; t == TemplateCarousel {
 		dst = append(append(dst, styles[TemplateSingle-TemplateGrid][r.fam]...), cssCarousel...)
 		dst = append(dst, turnStyles[min(len(b.Products), MaxTurns)]...)
 	} else {
 		dst = append(dst, styles[t-TemplateGrid][r.fam]...)
 	}
-	r.deals = r.fam == half || r.fam == tower || r.fam == billboard || r.fam == box && t != TemplateGrid && b.H >= 200
+	r.deals = r.fam == half || r.fam == tower || r.fam == billboard || r.fam == box && t != TemplateGrid && r.b.H >= 200
+	dst = r.box(dst)
+	dst = append(dst, `;--a:#`...)
+	dst = appendColor(dst, accentOf(r.b))
+	if t == TemplateGrid {
+		dst = r.gridVars(dst)
+	}
+	return r.boxed(dst)
+}
+
+// box ends the style sheet and opens the ad's element up to its height; boxed
+// ends the opening.
+func (r *render) box(dst []byte) []byte {
+	b := r.b
 	dst = append(dst, `</style></head><body><div class="gz" style="width:`...)
 	dst = strconv.AppendInt(dst, int64(b.W), 10)
 	dst = append(dst, `px;height:`...)
 	dst = strconv.AppendInt(dst, int64(b.H), 10)
-	dst = append(dst, `px;--a:#`...)
-	dst = appendColor(dst, accentOf(b))
-	if t == TemplateGrid {
-		dst = r.gridVars(dst)
-	}
+	return append(dst, `px`...)
+}
+
+func (r *render) boxed(dst []byte) []byte {
 	if len(r.l.ViewURL) > 0 {
 		dst = append(dst, `" data-v="`...)
 		dst = appendAttr(dst, view(r.l.ViewURL))

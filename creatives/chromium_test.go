@@ -104,6 +104,10 @@ func picture(path string) string {
 		"dywan-6":  `<rect x="60" y="90" width="280" height="220" fill="#c9bda6"/><g stroke="#8d7f63" stroke-width="6" fill="none"><path d="M60 120l70 60-70 60M130 90l70 90-70 130M200 90l70 90-70 130M270 90l70 60-70 160"/></g>`,
 		"logo":     ``,
 	}
+	var w, h int
+	if n, _ := fmt.Sscanf(path, "/img/sale-%dx%d", &w, &h); n == 2 { // a finished picture, as shops upload them
+		return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d"><rect width="100%%" height="100%%" fill="#123c69"/><circle cx="100%%" cy="0" r="40%%" fill="#edc7b7"/><text x="50%%" y="55%%" font-family="sans-serif" font-weight="700" font-size="%d" fill="#fff" text-anchor="middle">Jesienna wyprzedaż</text></svg>`, w, h, w, h, min(w/11, h/2))
+	}
 	for name, body := range shape {
 		if strings.Contains(path, name) {
 			return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400"><rect width="400" height="400" fill="#fff"/>` + body + `</svg>`
@@ -157,7 +161,9 @@ func variants(w, h int) map[string]*Banner {
 			b.Products[i].Product = &p
 		}
 	}
-	return map[string]*Banner{"carousel": carousel, "reduced": reduced, "reducedsingle": one, "grid": testBanner(w, h, 6), "two": two, "single": testBanner(w, h, 1), "logo": testBanner(w, h, 0), "bare": bare,
+	finished := testBanner(w, h, 0)
+	finished.Template, finished.Image = TemplateImage, fmt.Sprintf("/img/sale-%dx%d", w, h)
+	return map[string]*Banner{"image": finished, "carousel": carousel, "reduced": reduced, "reducedsingle": one, "grid": testBanner(w, h, 6), "two": two, "single": testBanner(w, h, 1), "logo": testBanner(w, h, 0), "bare": bare,
 		"long": long, "longsingle": &longSingle, "longlogo": &longLogo}
 }
 

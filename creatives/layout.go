@@ -12,6 +12,7 @@ const (
 	TemplateSingle                   // one product, large
 	TemplateLogo                     // the shop alone
 	TemplateCarousel                 // several products, one after the other, each as large as a single one
+	TemplateImage                    // a finished picture that the shop has uploaded
 )
 
 // TemplateVersion is part of every crid: it moves when the markup changes, so
@@ -20,7 +21,7 @@ const TemplateVersion = 2
 
 // String is the template's name in configuration, reports and crids.
 func (t Template) String() string {
-	return [...]string{"auto", "grid", "single", "logo", "carousel", "", "", ""}[t&7]
+	return [...]string{"auto", "grid", "single", "logo", "carousel", "image", "", ""}[t&7]
 }
 
 // ParseTemplate reads a name; an empty or unknown one is TemplateAuto and
@@ -45,6 +46,8 @@ func ParseTemplate(s string) (Template, bool) {
 // when want was asked for. It is what crid and rendering agree on.
 func Pick(want Template, w, h, products int) Template {
 	switch {
+	case want == TemplateImage:
+		return TemplateImage
 	case products <= 0 || want == TemplateLogo || w <= 0 || h <= 0:
 		return TemplateLogo
 	case want == TemplateSingle || products == 1 || Slots(w, h) == 1:
@@ -124,6 +127,11 @@ func AppendCRID(dst []byte, shop, creative uint32, version int64, t Template, w,
 	dst = strconv.AppendUint(append(dst, 's'), uint64(shop), 10)
 	dst = strconv.AppendUint(append(dst, "-c"...), uint64(creative), 10)
 	dst = append(append(dst, '-'), t.String()...)
+	return appendCRIDEnd(dst, version, w, h)
+}
+
+// appendCRIDEnd appends size, version and the markup's version.
+func appendCRIDEnd(dst []byte, version int64, w, h int) []byte {
 	dst = strconv.AppendInt(append(dst, '-'), int64(w), 10)
 	dst = strconv.AppendInt(append(dst, 'x'), int64(h), 10)
 	dst = strconv.AppendInt(append(dst, "-v"...), version, 10)

@@ -41,6 +41,14 @@ func (q *Predicate) NextChange(p *Profile, nowS int64) uint32 {
 			}
 		}
 		return Never
+	case OpConverted: // the answer ends with the latest of them
+		var latest uint32
+		for i, h := range p.Conversions {
+			if h != 0 && (q.Hash == 0 || uint64(h) == q.Hash) {
+				latest = max(latest, p.ConversionAt[i])
+			}
+		}
+		return q.ends(latest, nowS)
 	case OpAbandoned:
 		if p.Cart[0] == 0 || p.LastPurchase >= p.LastCart {
 			return Never

@@ -25,6 +25,7 @@ func drawProfile(t *rapid.T, base uint32) *Profile {
 	for i := range 3 {
 		p.Products[i], p.ProductAt[i], p.ProductCount[i] = uint64(i+1), max(at.Draw(t, "product"), 1), uint16(i+1)
 		p.Categories[i], p.CategoryAt[i] = uint32(i+1), max(at.Draw(t, "category"), 1)
+		p.Conversions[i], p.ConversionAt[i] = uint32(i+1), max(at.Draw(t, "conversion"), 1)
 		p.Terms[i], p.TermAt[i] = uint32(i+1), max(at.Draw(t, "term"), 1)
 	}
 	return p
@@ -36,7 +37,7 @@ func TestNextChangeFromScratch(t *testing.T) {
 		const base = 1_700_000_000
 		p := drawProfile(t, base)
 		q := Predicate{
-			Op: Op(rapid.IntRange(0, int(OpSameProduct)+1).Draw(t, "op")), Cmp: Cmp(rapid.IntRange(0, 5).Draw(t, "cmp")),
+			Op: Op(rapid.IntRange(0, int(OpConverted)+1).Draw(t, "op")), Cmp: Cmp(rapid.IntRange(0, 5).Draw(t, "cmp")),
 			Within: rapid.SampledFrom([]uint32{0, 60, 1800, 3600, dayS, 3 * dayS}).Draw(t, "within"),
 			Hash:   rapid.Uint64Range(0, 4).Draw(t, "hash"), Value: rapid.Int64Range(0, 4).Draw(t, "value"),
 		}

@@ -33,6 +33,7 @@ const (
 	OpVisits                     // count
 	OpSincePurchase              // whole days since the latest purchase; never bought: never holds
 	OpSameProduct                // views of the one of the latest products that was viewed most, its latest view within
+	OpConverted                  // any named conversion within, or with Hash (NameHash) that one, among the latest
 )
 
 // AbandonedAfterS is how long a cart must rest before it counts as abandoned,
@@ -104,6 +105,12 @@ func (q *Predicate) Holds(p *Profile, nowMS int64) bool {
 		for i, h := range p.Categories {
 			if uint64(h) == q.Hash {
 				return q.recent(p.CategoryAt[i], now)
+			}
+		}
+	case OpConverted:
+		for i, h := range p.Conversions {
+			if h != 0 && (q.Hash == 0 || uint64(h) == q.Hash) && q.recent(p.ConversionAt[i], now) {
+				return true
 			}
 		}
 	case OpSearched:

@@ -166,6 +166,7 @@ func TestPredicate(t *testing.T) {
 	s.does(2, events.ShopEvent{Type: events.ShopSearch, Query: "Narożna SOFA"})
 	s.does(3, events.ShopEvent{Type: events.ShopPurchase, Value: 1000 * zl, Items: []events.Item{{Product: "lamp", Quantity: 1}}})
 	s.does(4, events.ShopEvent{Type: events.ShopPurchase, Value: 1 * zl})
+	s.does(4, events.ShopEvent{Type: events.ShopConversion, Name: "lead"})
 	s.does(5, add("sofa-1", 1, 500*zl))
 	p := s.profile()
 	at := func(minute int64) int64 { return startMS + minute*60_000 }
@@ -199,6 +200,9 @@ func TestPredicate(t *testing.T) {
 		{"purchased", Predicate{Op: OpPurchased, Within: day}, at(9), true},
 		{"purchased product", Predicate{Op: OpPurchasedProduct, Hash: ProductHash("lamp")}, at(9), true},
 		{"buyer", Predicate{Op: OpBuyer}, at(9), true},
+		{"converted", Predicate{Op: OpConverted, Hash: uint64(NameHash("LEAD")), Within: 60}, at(5), true},
+		{"converted too long ago", Predicate{Op: OpConverted, Within: 60}, at(5) + 1000, false},
+		{"never converted so", Predicate{Op: OpConverted, Hash: uint64(NameHash("sign-up"))}, at(5), false},
 		{"average basket is 500.50", Predicate{Op: OpAvgBasket, Cmp: Equal, Value: 500*zl + zl/2}, at(9), true},
 		{"average basket below 501", Predicate{Op: OpAvgBasket, Cmp: Less, Value: 501 * zl}, at(9), true},
 		{"revenue", Predicate{Op: OpRevenue, Cmp: Equal, Value: 1001 * zl}, at(9), true},

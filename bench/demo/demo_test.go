@@ -222,6 +222,31 @@ func TestSites(t *testing.T) {
 }
 
 // TestPicturesAreXML: every shape and logo is a sound SVG.
+// TestFirstLoad: the most products that a banner shows, the logo and the
+// markup (below 16 KB, which the renderer's own tests hold) are within the
+// 150 KB that a banner may load at first.
+func TestFirstLoad(t *testing.T) {
+	_, _, shops := seeded(t)
+	s, err := NewSites(shops, "http://bidder.example/", slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	size := func(path string) int {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		require.Equal(t, 200, w.Code, path)
+		return w.Body.Len()
+	}
+	const products, markup = 8, 16_000
+	for _, shop := range shops {
+		worst := 0
+		for _, p := range shop.Products {
+			u, err := url.Parse(p.ImageURL)
+			require.NoError(t, err)
+			worst = max(worst, size(u.Path))
+		}
+		require.Less(t, markup+size("/img/"+shop.Slug+"/wordmark.svg")+products*worst, 150_000, shop.Name)
+	}
+}
+
 func TestPicturesAreXML(t *testing.T) {
 	known := regexp.MustCompile(`<(path|rect|circle)`)
 	for _, c := range concepts() {

@@ -36,6 +36,8 @@ type bidderConfig struct {
 	Addr      string        `config:"bidder" help:"address of the bidder's listener" default:"127.0.0.1:8080"`
 	Metrics   string        `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8091"`
 	Public    string        `config:"public-url" help:"URL by which exchanges and browsers reach the bidder; default http://ADDRESS"`
+	Assets    string        `config:"assets" help:"folder of files uploaded for ads, which the console fills; default DIR/assets"`
+	AssetURL  string        `config:"assets-url" help:"base URL of those files in ads, if something else serves them; default PUBLIC-URL/assets"`
 	Kafka     []string      `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
 	Exchanges string        `config:"exchanges" help:"directory of exchange files (*.yaml); default DIR/exchanges"`
 	Rates     string        `config:"rates" help:"file or https URL of exchange rates; default DIR/rates.json if it is there"`
@@ -56,6 +58,9 @@ type bidderConfig struct {
 func (c *bidderConfig) Validate() error {
 	if c.Public == "" {
 		c.Public = "http://" + c.Addr
+	}
+	if c.Assets == "" {
+		c.Assets = filepath.Join(c.Dir, "assets")
 	}
 	if c.Exchanges == "" {
 		c.Exchanges = filepath.Join(c.Dir, "exchanges")
@@ -142,7 +147,7 @@ func startRates(ctx context.Context, c *bidderConfig, b *bidder.Bidder, e env) (
 
 func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 	cfg := bidder.Config{
-		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: filepath.Join(c.Dir, "assets"),
+		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: c.Assets, AssetURL: c.AssetURL,
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKey: func() string { return adminKeyHash(c.Dir) },
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
 	}
@@ -153,8 +158,8 @@ func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
 
 func bidderDeps(c *bidderConfig, e env) (bidder.Deps, error) {
 	d := bidder.Deps{Clock: clock.System{}, Log: e.log}
-	if err := os.MkdirAll(filepath.Join(c.Dir, "assets"), 0o755); err != nil {
-		return d, fmt.Errorf("make the data directory: %w", err)
+	if err := os.MkdirAll(c.Assets, 0o755); err != nil {
+		return d, fmt.Errorf("make the folder of assets: %w", err)
 	}
 	var err error
 	if d.Keys, err = loadKeyring(c.Dir); err != nil {

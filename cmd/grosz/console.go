@@ -25,6 +25,8 @@ type consoleConfig struct {
 	Bidder  string   `config:"bidder" help:"listener of the bidder that explains bids, host:port; empty for none" default:"127.0.0.1:8080"`
 	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
 	Nodes   []string `config:"bidder-metrics" help:"metrics addresses of bidders, comma separated: the first that answers tells the sizes of segments" default:"127.0.0.1:8091"`
+	Assets  string   `config:"assets" help:"folder of files uploaded for ads, which the bidders serve; default DIR/assets"`
+	Public  string   `config:"public-url" help:"URL by which exchanges and browsers reach the bidder, for links to previews; default http://BIDDER"`
 	Private bool     `config:"feed-private" help:"let feeds be fetched from private and loopback addresses too"`
 }
 
@@ -34,9 +36,16 @@ func (c *consoleConfig) Validate() error {
 
 func (c *consoleConfig) console(password string) console.Config {
 	return console.Config{
-		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Bidder: c.Bidder, FetchPrivate: c.Private,
+		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Bidder: c.Bidder, FetchPrivate: c.Private, AssetDir: c.Assets, PublicURL: c.publicURL(),
 		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password},
 	}
+}
+
+func (c *consoleConfig) publicURL() string {
+	if c.Public == "" && c.Bidder != "" {
+		return "http://" + c.Bidder
+	}
+	return c.Public
 }
 
 // runConsole serves the API until ctx ends.

@@ -45,6 +45,7 @@ func (s *Store) EnqueueAll(ctx context.Context) error {
 			UNION ALL SELECT 'products/' || shop || '/' || bucket, version FROM feed_buckets
 			UNION ALL SELECT 'segment/' || id, version FROM segments
 			UNION ALL SELECT 'audience/' || segment || '/' || bucket, version FROM audience_buckets
+			UNION ALL SELECT 'approvals/' || shop, version FROM approval_docs
 			UNION ALL SELECT 'list/' || shop || '/' || list || '/' || part, version FROM list_parts`)
 		if err != nil {
 			return fmt.Errorf("put everything into the outbox: %w", err)
@@ -120,6 +121,8 @@ func (s *Store) Record(ctx context.Context, key string) (campaigns.Record, error
 		return r.segmentRecord(ctx, key, rest)
 	case "audience":
 		return r.audienceRecord(ctx, key, rest)
+	case "approvals":
+		return r.approvalsRecord(ctx, key, rest)
 	case "list":
 		return r.listRecord(ctx, key, rest)
 	}

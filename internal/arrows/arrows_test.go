@@ -47,6 +47,7 @@ func may() map[string][]string {
 		"segments":           {"events", "internal/..."},
 		"creatives":          {"campaigns", "segments", "internal/..."},
 		"creatives/demo":     {"campaigns", "internal/..."},
+		"creatives/media":    {},
 		"creatives/feed":     {"creatives", "campaigns", "internal/..."},
 		"pacing":             {"events", "internal/..."},
 		"pacing/lines":       {"pacing/plan", "internal/..."},
@@ -62,7 +63,8 @@ func may() map[string][]string {
 		"reporting/forget":    {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
-		"console":         {"campaigns", "console/...", "events", "segments", "segments/rules", "internal/..."},
+		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules", "internal/..."},
+		"console/assets":  {},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
 		"console/nodes":   {"console", "internal/..."},
 		"console/publish": {"campaigns", "console/store", "events", "internal/..."},

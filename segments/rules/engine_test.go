@@ -146,10 +146,10 @@ func drawRule(t *rapid.T, m *model) *Rule {
 			return n
 		}
 		return &Node{Pred: segments.Predicate{
-			Op:  segments.Op(rapid.IntRange(0, int(segments.OpSameProduct)).Draw(t, "ask")),
+			Op:  segments.Op(rapid.IntRange(0, int(segments.OpConverted)).Draw(t, "ask")),
 			Cmp: segments.Cmp(rapid.IntRange(0, 5).Draw(t, "cmp")), Value: rapid.Int64Range(0, 3).Draw(t, "value"),
 			Within: rapid.SampledFrom([]uint32{0, 60, 3600, 86_400}).Draw(t, "within"),
-			Hash:   segments.ProductHash("a"),
+			Hash:   rapid.SampledFrom([]uint64{segments.ProductHash("a"), segments.ProductHash("a"), uint64(segments.NameHash("lead")), 0}).Draw(t, "hash"),
 		}}
 	}
 	return NewRule(m.nextID, draw(2))
@@ -161,6 +161,7 @@ func (m *model) event(t *rapid.T) {
 		ShopID: rapid.Uint32Range(1, shops).Draw(t, "shop"), UID: user(rapid.IntRange(0, people-1).Draw(t, "user")),
 		Type:   rapid.SampledFrom(events.ShopTypes).Draw(t, "type"),
 		TimeMS: (m.nowS - rapid.Int64Range(0, 4000).Draw(t, "late")) * 1000, Product: "a", Category: "c", Query: "q", Quantity: 1, Price: 1,
+		Name: rapid.SampledFrom([]string{"lead", "Lead ", "sign-up"}).Draw(t, "name"),
 	}
 	if e.Type == events.ShopOptOut && rapid.IntRange(0, 3).Draw(t, "really") > 0 {
 		e.Type = events.ShopProductView
