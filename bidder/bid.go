@@ -141,6 +141,10 @@ func (b *Bidder) bidImp(c *bidContext, i int) NoBidReason {
 	if duplicateImp(c, i) {
 		return ReasonMalformed
 	}
+	claims := len(c.claims)
+	if r := b.claimImp(c, imp); r != ReasonNone {
+		return r
+	}
 	last, before := ReasonMediaNotTaken, len(c.bids)
 	for media := events.MediaBanner; media <= events.MediaNative; media++ {
 		if !offered(imp, media) || !c.exchange.media[media] {
@@ -156,6 +160,7 @@ func (b *Bidder) bidImp(c *bidContext, i int) NoBidReason {
 	if len(c.bids) > before {
 		return ReasonNone
 	}
+	b.unclaim(c, claims)
 	return last
 }
 
@@ -243,8 +248,10 @@ func duplicateImp(c *bidContext, i int) bool {
 func (b *Bidder) letGo(c *bidContext) {
 	for i := range c.bids {
 		b.book.Release(c.bids[i].id)
+		b.frequency.Close(c.bids[i].user, c.bids[i].id)
 	}
 	c.bids = c.bids[:0]
+	b.unclaim(c, 0)
 }
 
 // record passes the bids to the log, off the hot path.

@@ -170,6 +170,8 @@ type Bidder struct {
 	conflicts  limiter
 	hides      *shopLimiter
 	repeats    repeatSet
+	offers     *offers // nil in a shadow
+	shadowed   bool    // a shadow: what it shares it only reads
 	samples    *Sampler
 	consents   *privacy.Cache
 	people     *people
@@ -213,7 +215,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), pagePrices: newPagePrices(), together: creatives.NewTogether(),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
-		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: newShopLimiter(hidesPerSecond),
+		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: newShopLimiter(hidesPerSecond), offers: newOffers(),
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 		geo: d.Geo, partners: d.Partners, wanted: wanted.New(0),
 	}

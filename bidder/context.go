@@ -43,7 +43,8 @@ type bidContext struct {
 	wanted     []wanted.Signal // of partners
 	candidates []candidate
 	bids       []bid
-	ads        ad // scratch for rendering
+	claims     []claimed // impressions that other exchanges may not get a bid for
+	ads        ad        // scratch for rendering
 	check      selfCheck
 
 	out                  []byte // the response
@@ -76,7 +77,7 @@ type bid struct {
 	rate     money.Rate
 	hold     money.Nano
 	lease    uint64 // what pays for the hold, 0: none
-	fee      int64
+	fee      money.Fee
 	user     uint64
 	deal     *openrtb.Deal
 	vast     creatives.VASTVersion
@@ -145,7 +146,7 @@ func (c *bidContext) reset() {
 	clear(c.wanted)
 	c.wanted = c.wanted[:0]
 	clear(c.bids)
-	c.candidates, c.bids = c.candidates[:0], c.bids[:0]
+	c.candidates, c.bids, c.claims = c.candidates[:0], c.bids[:0], c.claims[:0]
 	if cap(c.out) > 1<<20 {
 		c.out = nil
 	}

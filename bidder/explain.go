@@ -369,10 +369,13 @@ func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *Expl
 		}
 		out.Frequency = f
 	}
+	if len(camp.Frequency.Caps) > 0 {
+		out.Failing = append(out.Failing, e.b.missedCaps(c, camp)...)
+	}
 	if !priced {
 		return
 	}
-	b := &ExplainedBudget{Hold: gross(out.Price.PerImpression(), back, camp.Shop.FeeBPS)}
+	b := &ExplainedBudget{Hold: gross(out.Price.PerImpression(), back, camp.Shop.Fee())}
 	out.Budget = b
 	day := e.b.days.at(camp.Shop.Location, c.nowMS).number
 	free := e.b.book.Account(camp.ID).Free(day)

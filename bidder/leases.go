@@ -64,6 +64,7 @@ type ask struct {
 type want struct {
 	perSecond float64 // nano-units, smoothed
 	least     money.Nano
+	shop      uint32
 	quietMS   int64 // nothing is asked for before
 	open      uint64
 }
@@ -72,9 +73,10 @@ func newLeaseDesk(b *Bidder) *leaseDesk {
 	return &leaseDesk{b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}}
 }
 
-// limited tells whether a campaign needs leases: one without limits does not.
+// limited tells whether a campaign needs leases: one without limits, of a
+// shop that pays afterwards, does not.
 func limited(c *campaigns.CompiledCampaign) bool {
-	return c.Budget.Total > 0 || c.Budget.Week > 0 || c.Budget.Day > 0
+	return c.Shop.Prepaid || c.Budget.Total > 0 || c.Budget.Week > 0 || c.Budget.Day > 0
 }
 
 // apply folds an event of the log; of a bid's settling events only the first.
@@ -86,7 +88,12 @@ func (d *leaseDesk) apply(e *events.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fold.Apply(&r, nil)
-	if r.Kind != ledger.Lease {
+	switch r.Kind {
+	case ledger.Lease:
+	case ledger.Deposit, ledger.Terms, ledger.Budget:
+		d.wake(r.Shop)
+		return
+	default:
 		return
 	}
 	a, mine := d.asked[r.LeaseID]
@@ -106,6 +113,15 @@ func (d *leaseDesk) apply(e *events.Event) {
 	}
 	d.refused.Add(1)
 	w.quietMS = d.b.clock.NowMS() + leaseRetry.Milliseconds()
+}
+
+// wake lets a shop's campaigns ask at once: there may be more to have.
+func (d *leaseDesk) wake(shop uint32) {
+	for _, w := range d.wants {
+		if w.shop == shop && w.open == 0 {
+			w.quietMS = 0
+		}
+	}
 }
 
 // run asks and gives back until ctx ends, and then gives all back.
@@ -168,7 +184,11 @@ func (d *leaseDesk) returns(now int64) (out [][]events.Event) {
 	at := min(now, d.b.clock.NowMS())
 	var back []pacing.LeaseReturn
 	for _, a := range d.b.book.Accounts() {
-		back = a.Wallet().Close(now, back[:0])
+		until := now
+		if w := d.wants[a.ID()]; w != nil && d.fold.Shop(w.shop).Free < 0 {
+			until = math.MaxInt64 // the shop's money went, by its terms or a payment back: at once
+		}
+		back = a.Wallet().Close(until, back[:0])
 		for _, r := range back {
 			if k, ok := d.asked[r.Lease]; ok {
 				e := d.record(events.TypeReturn, k.shop, k.campaign, at)
@@ -226,7 +246,7 @@ func (d *leaseDesk) requestsAt(now int64) (out [][]events.Event) {
 func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet, now int64) (events.Event, bool) {
 	w := d.wants[c.ID]
 	if w == nil {
-		w = &want{}
+		w = &want{shop: c.ShopID}
 		d.wants[c.ID] = w
 	}
 	taken, missed := wallet.Demand()
@@ -239,7 +259,15 @@ func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet
 		return events.Event{}, false
 	}
 	target := max(money.Nano(w.perSecond*leaseAhead.Seconds()), leaseBids*w.least)
-	target = min(target, max(smallest(c.Budget)/leaseShare, leaseBids*w.least))
+	bound := smallest(c.Budget)
+	if c.Shop.Prepaid {
+		s := d.fold.Shop(c.ShopID)
+		if !s.Prepaid || s.Free <= 0 {
+			return events.Event{}, false // its terms are still on their way, or its balance is used up
+		}
+		bound = min(bound, s.Free)
+	}
+	target = min(target, max(bound/leaseShare, leaseBids*w.least))
 	day := d.b.days.at(c.Shop.Location, now)
 	left := wallet.Left(day.number, now+leaseRenew.Milliseconds())
 	if left >= target/2 {
@@ -268,7 +296,7 @@ func (d *leaseDesk) dearest(c *campaigns.CompiledCampaign) money.Nano {
 		cpm = c.Bid.CPM
 	}
 	n := cpm.PerImpression()
-	return money.Add(n, n.Fee(c.Shop.FeeBPS))
+	return money.Add(n, c.Shop.Fee().Of(n))
 }
 
 // smallest of the limits that are set.

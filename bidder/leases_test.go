@@ -172,3 +172,50 @@ func TestLeasesOutliveARestartInTheCheckpoint(t *testing.T) {
 		require.ErrorIs(t, again.restore(bytes.NewReader(bad)), ledger.ErrDamaged, "flipped in byte %d", i)
 	}
 }
+
+// Notices that come when their leases are over, and others have spent what
+// came back: the exchange is owed, the shop is billed its budget and no more,
+// the house pays the rest, and both nodes say so.
+func TestLateWinsBeyondTheBudgetAreTheHouses(t *testing.T) {
+	const bidCost = 13_200_000
+	const budget = 20 * bidCost
+	l := newLeasedNodes(t, 2, budget)
+	var late []string
+	won := 0
+	for turn := range 60 {
+		l.turn()
+		for i, w := range l.nodes {
+			code, body, _ := w.post("burl", fmt.Sprintf(leasedRequest, turn))
+			if code != http.StatusOK {
+				continue
+			}
+			var r openrtb2.BidResponse
+			require.NoError(t, json.Unmarshal(body, &r))
+			bid := r.SeatBid[0].Bid[0]
+			won++
+			if (turn+i)%2 == 0 {
+				late = append(late, bid.BURL)
+				continue
+			}
+			l.bill(w, bid.BURL, bid.Price)
+		}
+		for _, w := range l.nodes {
+			w.clock.Advance(5 * time.Minute)
+			for range 64 {
+				w.b.book.Sweep(w.clock.NowMS())
+			}
+		}
+	}
+	l.turn()
+	before := l.billed()
+	require.Zero(t, before.House)
+	require.Greater(t, len(late), 3)
+	for i, u := range late {
+		l.bill(l.nodes[i%2], u, 12)
+	}
+	l.read()
+	s := l.billed()
+	assert.LessOrEqual(t, s.Billed, money.Nano(budget), "never over the budget")
+	assert.Positive(t, s.House, "what did not fit is seen")
+	assert.Equal(t, money.Nano(won)*bidCost, s.Billed+s.House+s.House.Fee(1000), "every win has a payer")
+}

@@ -22,27 +22,31 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	if b.hidden.Campaign(o.user, camp.ID) {
 		return ReasonHidden
 	}
-	if cap := camp.Frequency; cap.Impressions > 0 {
-		window := int64(cap.Hours) * int64(time.Hour/time.Millisecond)
-		if o.user == 0 || b.frequency.Count(o.user, camp.ID, c.nowMS-window) >= cap.Impressions {
-			return ReasonFrequency // who is nobody cannot be counted
-		}
+	if camp.Frequency.Capped() && o.user == 0 {
+		return ReasonFrequency // who is nobody cannot be counted
 	}
 	_, back, ok := c.rates.of(c.state.Rates, camp.Shop.Currency, c.currency)
 	if !ok {
 		return ReasonCurrency
 	}
-	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.FeeBPS
+	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.Fee()
 	o.hold = gross(o.price.PerImpression(), back, o.fee)
 	o.ttl = c.exchange.holdFor(o.media)
 	if exp := time.Duration(t.imp.Exp) * time.Second; exp > o.ttl {
 		o.ttl = min(exp, events.BillingLifetime)
 	}
+	if !b.mayShow(c, o, camp) {
+		return ReasonFrequency
+	}
 	if c.view.Test {
 		return ReasonNone // bid on, never billed: nothing to hold
 	}
 	today := b.days.at(camp.Shop.Location, c.nowMS)
-	return b.hold(c, o, camp, today.number)
+	r := b.hold(c, o, camp, today.number)
+	if r != ReasonNone {
+		b.frequency.Close(o.user, o.id)
+	}
+	return r
 }
 
 // hold takes the bid's money: out of a lease where the campaign has limits
@@ -68,7 +72,7 @@ func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, d
 
 // gross is what a media cost takes from the shop's budget: converted, with
 // the platform's fee.
-func gross(cost money.Nano, rate money.Rate, feeBPS int64) money.Nano {
+func gross(cost money.Nano, rate money.Rate, fee money.Fee) money.Nano {
 	net := cost.Convert(rate)
-	return money.Add(net, net.Fee(feeBPS))
+	return money.Add(net, fee.Of(net))
 }

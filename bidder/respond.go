@@ -102,7 +102,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 		BidID: o.id, BidMS: c.nowMS, Media: o.media, SettleOn: c.exchange.settle[o.media], Test: c.view.Test,
 		ImpIndex: uint8(o.imp), ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
 		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
-		Rate: o.rate, Hold: o.hold, Lease: o.lease, FeeBPS: uint32(o.fee), User: o.user,
+		Rate: o.rate, Hold: o.hold, Lease: o.lease, FeeBPS: uint32(o.fee.BPS), FeeCPM: o.fee.CPM, User: o.user,
 	}
 	c.token = b.keys.Append(c.token[:0], &tok)
 	shown, clicked := tok.As(events.ForImpression), tok.As(events.ForClick)

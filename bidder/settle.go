@@ -32,8 +32,9 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 		})
 	case e.Type == events.TypeLoss:
 		b.book.Release(tok.BidID)
+		b.frequency.Close(tok.User, tok.BidID)
 	case e.Type == events.TypeWin && e.PriceStatus == events.PriceOK:
-		b.book.Reprice(tok.BidID, gross(e.Price.PerImpression(), tok.Rate, int64(tok.FeeBPS)))
+		b.book.Reprice(tok.BidID, gross(e.Price.PerImpression(), tok.Rate, tok.Fee()))
 	}
 	return nil
 }
@@ -53,7 +54,7 @@ func bookAmounts(e *events.Event, tok *events.Token) {
 	}
 	e.Amount = price.PerImpression()
 	e.ShopAmount = e.Amount.Convert(tok.Rate)
-	e.ShopFee = e.ShopAmount.Fee(int64(tok.FeeBPS))
+	e.ShopFee = tok.Fee().Of(e.ShopAmount)
 }
 
 // bidDay is the shop's day on which the bid was made: its budget pays.

@@ -21,6 +21,8 @@ type State struct {
 	refusals []*[numReasons]atomic.Uint64
 	floors   []*atomic.Uint64              // refusals for the floor
 	versions map[*campaigns.Creative]int64 // creatives.Version
+	// capped are the campaigns whose shop caps anything: their bids are counted.
+	capped []bool
 }
 
 // newState resolves what the hot path would otherwise look up.
@@ -31,6 +33,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 		accounts: make([]*pacing.Account, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
+	s.capped = cappedShops(snap)
 	for i, c := range snap.Campaigns {
 		a := book.Account(c.ID)
 		a.SetLimits(pacing.Limits{Total: c.Budget.Total, Day: c.Budget.Day})

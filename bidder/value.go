@@ -27,7 +27,7 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 			b.campaignRefused(c.state, m, ReasonFloor)
 			continue
 		}
-		cpm := inCurrency(snap.BidCPM(m, c.matcher), to)
+		cpm := inCurrency(b.tired(c, m, snap.BidCPM(m, c.matcher)), to)
 		if cpm <= 0 {
 			c.exchange.counters.filtered[ReasonNoPrice].Add(1)
 			last = ReasonNoPrice

@@ -61,6 +61,14 @@ func (c *Campaign) checkNumbers() error {
 	bad(c.Budget.Total < 0 || c.Budget.Week < 0 || c.Budget.Day < 0, "a budget must not be negative")
 	bad(c.Frequency.Impressions < 0 || c.Frequency.Hours < 0, "frequency must not be negative")
 	bad((c.Frequency.Impressions > 0) != (c.Frequency.Hours > 0), "frequency needs both impressions and hours")
+	bad(len(c.Frequency.Caps) > MaxFrequencyCaps, "%d caps beside the first; at most %d are allowed", len(c.Frequency.Caps), MaxFrequencyCaps)
+	for i, f := range c.Frequency.Caps {
+		known := f.Per == PerCampaign || f.Per == PerShop || f.Per == PerCreative
+		bad(!known || f.Impressions <= 0 || f.Hours <= 0, "frequency cap %d: it needs impressions, hours, and to be per campaign, shop or creative", i+1)
+	}
+	if f := c.Frequency.Fatigue; f != nil {
+		bad(f.HalfAfter < 0 || f.RecoverMinutes < 0, "fatigue must not be negative")
+	}
 	bad(c.StartMS < 0 || c.EndMS < 0 || c.EndMS > 0 && c.EndMS <= c.StartMS, "end must be after start")
 	return errors.Join(errs...)
 }

@@ -44,6 +44,13 @@ type Shop struct {
 	// FeeBPS is the platform's share of media cost in basis points. It is
 	// booked beside the media cost; budgets are gross and contain it.
 	FeeBPS int64 `json:"fee_bps"`
+	// FeeCPM is the platform's price of a thousand impressions in place of a
+	// share, in the shop's currency.
+	FeeCPM money.CPM `json:"fee_cpm,omitempty"`
+	// Prepaid shops spend what they deposited, and Credit beyond it, in their
+	// currency; others are billed afterwards, within their campaigns' budgets.
+	Prepaid bool       `json:"prepaid,omitempty"`
+	Credit  money.Nano `json:"credit,omitempty"`
 	// Categories are IAB content categories of the shop's ads (bid.cat).
 	Categories []string `json:"categories,omitempty"`
 	Active     bool     `json:"active"`
@@ -60,6 +67,9 @@ type Shop struct {
 	// made with the shop, never shown by the API.
 	Salt string `json:"salt,omitempty"`
 }
+
+// Fee is what the platform takes beside the media cost.
+func (s *Shop) Fee() money.Fee { return money.Fee{BPS: s.FeeBPS, CPM: s.FeeCPM} }
 
 // Key is an API key's public part. The key itself is shown once, when made.
 type Key struct {
@@ -122,11 +132,48 @@ type Budget struct {
 	Week money.Nano `json:"week,omitempty"`
 }
 
-// Frequency allows Impressions per user within Hours.
+// Frequency allows Impressions of the campaign per user within Hours, and
+// bounds what Caps name beside it.
 type Frequency struct {
 	Impressions int `json:"impressions"`
 	Hours       int `json:"hours"`
+	// Strict counts every bid under way as an impression, so that late notices
+	// never exceed a cap; else what is expected of them is counted.
+	Strict bool           `json:"strict,omitempty"`
+	Caps   []FrequencyCap `json:"caps,omitempty"`
+	// Fatigue lowers the value with the impressions before; nil: it does not.
+	Fatigue *Fatigue `json:"fatigue,omitempty"`
 }
+
+// What a FrequencyCap is per.
+const (
+	PerCampaign = "campaign"
+	PerShop     = "shop"     // all campaigns of the shop
+	PerCreative = "creative" // each creative by itself
+)
+
+// MaxFrequencyCaps bounds the caps of a campaign beside its first.
+const MaxFrequencyCaps = 6
+
+// FrequencyCap allows Impressions per user within Hours.
+type FrequencyCap struct {
+	Per         string `json:"per"`
+	Impressions int    `json:"impressions"`
+	Hours       int    `json:"hours"`
+}
+
+// Fatigue is how an impression's value falls with those that the person had in
+// the last seven days, and comes back with time.
+type Fatigue struct {
+	// HalfAfter impressions the value is half; 0: it does not fall.
+	HalfAfter int `json:"half_after,omitempty"`
+	// RecoverMinutes after the latest the value is 63 % of what it was; 0: it
+	// is back at once.
+	RecoverMinutes int `json:"recover_minutes,omitempty"`
+}
+
+// Capped tells whether any cap is set.
+func (f *Frequency) Capped() bool { return f.Impressions > 0 || len(f.Caps) > 0 }
 
 // Creative is one ad of a campaign. Product creatives (Template set) are
 // filled with the user's products at bid time; a video plays an uploaded file.

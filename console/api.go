@@ -57,6 +57,7 @@ func (s *Server) routes() http.Handler {
 	s.changeRoutes()
 	s.explainRoutes()
 	s.erasureRoutes()
+	s.accountRoutes()
 	s.describe()
 	return mux
 }

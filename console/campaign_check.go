@@ -132,11 +132,26 @@ func checkAmount(p *problems, at string, n money.Nano) {
 }
 
 func checkFrequency(p *problems, f campaigns.Frequency) {
-	if f == (campaigns.Frequency{}) {
+	if f.Impressions != 0 || f.Hours != 0 {
+		checkRange(p, "body.frequency.impressions", f.Impressions, 1, 10_000)
+		checkRange(p, "body.frequency.hours", f.Hours, 1, maxCapHours)
+	}
+	if len(f.Caps) > campaigns.MaxFrequencyCaps {
+		p.add("body.frequency.caps", "has %d caps, at most %d are allowed", len(f.Caps), campaigns.MaxFrequencyCaps)
 		return
 	}
-	checkRange(p, "body.frequency.impressions", f.Impressions, 1, 10_000)
-	checkRange(p, "body.frequency.hours", f.Hours, 1, maxCapHours)
+	for i, c := range f.Caps {
+		at := indexed("body.frequency.caps", i)
+		if c.Per != campaigns.PerCampaign && c.Per != campaigns.PerShop && c.Per != campaigns.PerCreative {
+			p.add(at+".per", "%q is not campaign, shop or creative", clip(c.Per))
+		}
+		checkRange(p, at+".impressions", c.Impressions, 1, 10_000)
+		checkRange(p, at+".hours", c.Hours, 1, maxCapHours)
+	}
+	if t := f.Fatigue; t != nil {
+		checkRange(p, "body.frequency.fatigue.half_after", t.HalfAfter, 0, 1000)
+		checkRange(p, "body.frequency.fatigue.recover_minutes", t.RecoverMinutes, 0, 7*24*60)
+	}
 }
 
 func checkCreatives(p *problems, list []campaigns.Creative, old *campaigns.Campaign) {

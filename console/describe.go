@@ -61,8 +61,20 @@ var documented = map[string]map[string]fieldDoc{
 		"week":  {text: "For a week of the shop's time zone from Monday on, fee included; 0 means no bound"},
 	},
 	"Frequency": {
+		"impressions": {text: "So many impressions of the campaign"},
+		"hours":       {text: "within so many hours"},
+		"strict":      {text: "Count every bid under way as an impression: late notices never exceed a cap, and fewer bids are made"},
+		"caps":        {text: "More caps, of the campaign, of all of the shop or of each creative; all must hold"},
+		"fatigue":     {text: "Lower the value with the impressions before, rather than stop at a number"},
+	},
+	"FrequencyCap": {
+		"per":         {text: "What is counted", required: true, enum: []any{"campaign", "shop", "creative"}},
 		"impressions": {text: "So many impressions", required: true},
-		"hours":       {text: "within so many hours", required: true},
+		"hours":       {text: "within so many hours: 1 is an hour, 24 a day, 168 a week", required: true},
+	},
+	"Fatigue": {
+		"half_after":      {text: "After so many impressions in seven days the value is half; 0: it does not fall"},
+		"recover_minutes": {text: "So many minutes after an impression 63 % of the value is back; 0: at once"},
 	},
 	"Creative": {
 		"id":        {text: "Given by the console; name it in a patch to keep it"},

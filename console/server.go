@@ -38,6 +38,7 @@ type Server struct {
 	metrics   serverMetrics
 	reports   Reports
 	publisher *publish.Publisher // nil without Kafka
+	records   *publish.Records   // nil without Kafka
 	api       huma.API
 	handler   http.Handler
 	listener  net.Listener
@@ -137,6 +138,7 @@ func (s *Server) openEdges() error {
 		writer = w
 	}
 	if writer != nil {
+		s.records = publish.NewRecords(s.store, writer, s.log)
 		s.publisher = publish.New(publish.Config{
 			Outbox: s.store, Writer: writer, EnsureTopic: s.deps.EnsureTopic, Clock: s.clock, Log: s.log,
 		})
@@ -186,6 +188,9 @@ func (s *Server) Run(ctx context.Context) error {
 		published <- s.publisher.Run(pubCtx)
 	}()
 
+	recorded := make(chan struct{})
+	go func() { defer close(recorded); s.records.Run(pubCtx) }()
+
 	fetching, stopFetching := context.WithCancel(ctx)
 	defer stopFetching()
 	fetched := make(chan struct{})
@@ -226,6 +231,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stopPublisher()
 	stopAlerts()
 	<-watched
+	<-recorded
 	errs = append(errs, <-published, s.Close())
 	return errors.Join(errs...)
 }
@@ -272,6 +278,15 @@ func newServerMetrics(s *Server) serverMetrics {
 				return pick(p.Status(ctx))
 			}
 		}
+		set.NewGauge("grosz_console_account_records_pending", func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			n, err := s.store.AccountRecordsPending(ctx)
+			if err != nil {
+				return -1
+			}
+			return float64(n)
+		})
 		set.NewGauge("grosz_console_outbox_pending", ask(func(st publish.Status) float64 { return float64(st.Pending) }))
 		set.NewGauge("grosz_console_published_total", ask(func(st publish.Status) float64 { return float64(st.Sent) }))
 		set.NewGauge("grosz_console_publish_failures_total", ask(func(st publish.Status) float64 { return float64(st.Failed) }))

@@ -16,29 +16,32 @@ import (
 
 // Shop is a shop as the API shows it and takes it: without keys and salt.
 type Shop struct {
-	ID              uint32   `json:"id" readOnly:"true" doc:"Given by the console, never given again"`
-	Version         int64    `json:"version" readOnly:"true" doc:"Grows with each change; the ETag"`
-	Created         int64    `json:"created" readOnly:"true" doc:"When it was made, ms UTC"`
-	Updated         int64    `json:"updated" readOnly:"true" doc:"When it last changed, ms UTC"`
-	Name            string   `json:"name" doc:"Name that people see" minLength:"1" maxLength:"200"`
-	Domain          string   `json:"domain" doc:"Advertiser domain of the ads (bid.adomain)" example:"shoes.example"`
-	URL             string   `json:"url" doc:"Where a click lands that has no product of its own; https" format:"uri"`
-	LogoURL         string   `json:"logo_url,omitempty" doc:"Logo for ads; https" format:"uri"`
-	Currency        string   `json:"currency" doc:"ISO 4217 code of budgets, bids and feed; fixed once there is a campaign" example:"PLN"`
-	TimeZone        string   `json:"time_zone" doc:"IANA name; the shop's days are of it" example:"Europe/Warsaw"`
-	Language        string   `json:"language,omitempty" doc:"Language of the ads, ISO 639-1; empty: unknown, and no request is refused for its wlang" example:"pl"`
-	FeeBPS          int64    `json:"fee_bps" required:"false" doc:"Platform's share of media cost in basis points; only the administrator sets it" minimum:"0" maximum:"10000"`
-	Categories      []string `json:"categories,omitempty" nullable:"false" doc:"IAB content categories of the ads (bid.cat)"`
-	FeedMaxAgeHours int      `json:"feed_max_age_hours,omitempty" doc:"Products of a feed that was not confirmed for so many hours are not shown; 0: however old" minimum:"0" maximum:"8760"`
-	PriceMoveBPS    int64    `json:"price_move_bps,omitempty" doc:"A product is not shown while its page's price, as several visitors saw it, is further than this from the feed's, in basis points; 0: however far" minimum:"0" maximum:"1000000"`
-	Active          bool     `json:"active" required:"false" doc:"Whether the shop's campaigns bid; true for a new shop; only the administrator sets it"`
+	ID              uint32     `json:"id" readOnly:"true" doc:"Given by the console, never given again"`
+	Version         int64      `json:"version" readOnly:"true" doc:"Grows with each change; the ETag"`
+	Created         int64      `json:"created" readOnly:"true" doc:"When it was made, ms UTC"`
+	Updated         int64      `json:"updated" readOnly:"true" doc:"When it last changed, ms UTC"`
+	Name            string     `json:"name" doc:"Name that people see" minLength:"1" maxLength:"200"`
+	Domain          string     `json:"domain" doc:"Advertiser domain of the ads (bid.adomain)" example:"shoes.example"`
+	URL             string     `json:"url" doc:"Where a click lands that has no product of its own; https" format:"uri"`
+	LogoURL         string     `json:"logo_url,omitempty" doc:"Logo for ads; https" format:"uri"`
+	Currency        string     `json:"currency" doc:"ISO 4217 code of budgets, bids and feed; fixed once there is a campaign" example:"PLN"`
+	TimeZone        string     `json:"time_zone" doc:"IANA name; the shop's days are of it" example:"Europe/Warsaw"`
+	Language        string     `json:"language,omitempty" doc:"Language of the ads, ISO 639-1; empty: unknown, and no request is refused for its wlang" example:"pl"`
+	FeeBPS          int64      `json:"fee_bps" required:"false" doc:"Platform's share of media cost in basis points; only the administrator sets it" minimum:"0" maximum:"10000"`
+	FeeCPM          money.CPM  `json:"fee_cpm,omitempty" required:"false" doc:"Platform's price of a thousand impressions in place of a share; only the administrator sets it"`
+	Prepaid         bool       `json:"prepaid,omitempty" required:"false" doc:"The shop spends what it deposited and no more than its credit beyond it; only the administrator sets it"`
+	Credit          money.Nano `json:"credit,omitempty" required:"false" doc:"How far a prepaid shop's balance may fall below zero; only the administrator sets it"`
+	Categories      []string   `json:"categories,omitempty" nullable:"false" doc:"IAB content categories of the ads (bid.cat)"`
+	FeedMaxAgeHours int        `json:"feed_max_age_hours,omitempty" doc:"Products of a feed that was not confirmed for so many hours are not shown; 0: however old" minimum:"0" maximum:"8760"`
+	PriceMoveBPS    int64      `json:"price_move_bps,omitempty" doc:"A product is not shown while its page's price, as several visitors saw it, is further than this from the feed's, in basis points; 0: however far" minimum:"0" maximum:"1000000"`
+	Active          bool       `json:"active" required:"false" doc:"Whether the shop's campaigns bid; true for a new shop; only the administrator sets it"`
 }
 
 func shopView(s store.Shop) Shop {
 	return Shop{
 		ID: s.ID, Version: s.Version, Created: s.CreatedMS, Updated: s.UpdatedMS,
 		Name: s.Name, Domain: s.Domain, URL: s.URL, LogoURL: s.LogoURL, Currency: s.Currency.String(), TimeZone: s.TimeZone,
-		Language: s.Language, FeeBPS: s.FeeBPS, Categories: s.Categories, Active: s.Active,
+		Language: s.Language, FeeBPS: s.FeeBPS, FeeCPM: s.FeeCPM, Prepaid: s.Prepaid, Credit: s.Credit, Categories: s.Categories, Active: s.Active,
 		FeedMaxAgeHours: s.FeedMaxAgeHours, PriceMoveBPS: s.PriceMoveBPS,
 	}
 }
@@ -53,12 +56,13 @@ func (v *Shop) document(p *problems) campaigns.Shop {
 	checkTimeZone(p, "body.time_zone", v.TimeZone)
 	checkLanguage(p, "body.language", v.Language)
 	checkRange(p, "body.fee_bps", v.FeeBPS, 0, 10_000)
+	checkTerms(p, v)
 	checkRange(p, "body.feed_max_age_hours", v.FeedMaxAgeHours, 0, 8760)
 	checkRange(p, "body.price_move_bps", v.PriceMoveBPS, 0, 1_000_000)
 	checkCategories(p, "body.categories", v.Categories)
 	return campaigns.Shop{
 		ID: v.ID, Version: v.Version, Name: v.Name, Domain: v.Domain, URL: v.URL, LogoURL: v.LogoURL, Currency: cur,
-		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, Categories: v.Categories, Active: v.Active,
+		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, FeeCPM: v.FeeCPM, Prepaid: v.Prepaid, Credit: v.Credit, Categories: v.Categories, Active: v.Active,
 		FeedMaxAgeHours: v.FeedMaxAgeHours, PriceMoveBPS: v.PriceMoveBPS,
 	}
 }
@@ -134,6 +138,9 @@ func (s *Server) createShop(ctx context.Context, in *createShopInput) (*shopOutp
 	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
 		made, replayed, err := once(ctx, tx, in.OnceHeader, "create-shop", in.RawBody, func() (Shop, error) {
 			shop, err := tx.CreateShop(ctx, doc)
+			if err == nil {
+				err = recordTerms(ctx, tx, shop, nil)
+			}
 			return shopView(shop), err
 		})
 		out = shopAnswer(made)
@@ -176,6 +183,9 @@ func (s *Server) updateShop(ctx context.Context, in *updateShopInput) (*shopOutp
 			return err
 		}
 		shop, err := tx.UpdateShop(ctx, doc)
+		if err == nil {
+			err = recordTerms(ctx, tx, shop, &old.Shop)
+		}
 		out = shopAnswer(shopView(shop))
 		return err
 	})
@@ -195,6 +205,7 @@ func (s *Server) patchedShop(ctx context.Context, tx *store.Tx, old store.Shop, 
 		if v.FeeBPS != before.FeeBPS {
 			p.add("body.fee_bps", "only the administrator may change it")
 		}
+		sameTerms(&p, &v, &before)
 		if v.Active != before.Active {
 			p.add("body.active", "only the administrator may change it")
 		}
@@ -215,6 +226,11 @@ func currencyFree(ctx context.Context, tx *store.Tx, shop uint32, p *problems) e
 	}
 	if n > 0 {
 		p.add("body.currency", "cannot change any more: budgets and bids of %d campaigns are in it", n)
+	}
+	if seq, _, err := tx.Deposited(ctx, shop); err != nil {
+		return err
+	} else if seq > 0 {
+		p.add("body.currency", "cannot change any more: %d deposits are in it", seq)
 	}
 	if n, err = tx.SegmentCount(ctx, shop); n > 0 {
 		p.add("body.currency", "cannot change any more: amounts in %d segments may be in it", n)

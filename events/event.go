@@ -51,6 +51,18 @@ const (
 	TypeBudget Type = "budget" // limits of a campaign, as a node saw them
 	TypeLease  Type = "lease"  // a node asks for money to bid with
 	TypeReturn Type = "return" // a node gives a part of a lease back
+	// TypeDeposit is ShopAmount that a shop paid in (negative: was paid back);
+	// Version numbers a shop's from 1, Raw is the bank's reference.
+	TypeDeposit Type = "deposit"
+	// TypeTerms is how a shop pays: Reason is TermsPrepaid or TermsInvoiced,
+	// LimitTotal the credit. An older Version is ignored.
+	TypeTerms Type = "terms"
+)
+
+// Reasons of a TypeTerms record.
+const (
+	TermsPrepaid  = "prepaid"
+	TermsInvoiced = "invoiced"
 )
 
 // ID is 128 bits. Bid ids are random; event ids follow from them, so that a

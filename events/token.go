@@ -39,8 +39,9 @@ type Token struct {
 	Rate         money.Rate
 	Hold         money.Nano
 	FeeBPS       uint32
-	User         uint64 // the shop's pseudonym of the person, 0 for nobody
-	Lease        uint64 // what the bid was held out of, 0 for none
+	FeeCPM       money.CPM // the fee where it is none of the cost; then FeeBPS is 0
+	User         uint64    // the shop's pseudonym of the person, 0 for nobody
+	Lease        uint64    // what the bid was held out of, 0 for none
 }
 
 // MaxExchangeName bounds the exchange's name inside a token.
@@ -62,7 +63,7 @@ const (
 func (t Token) As(purpose uint8) Token {
 	t.Purpose = purpose
 	if purpose == ForClick {
-		t.Price, t.Rate, t.Hold, t.FeeBPS, t.Lease = 0, 0, 0, 0, 0
+		t.Price, t.Rate, t.Hold, t.FeeBPS, t.FeeCPM, t.Lease = 0, 0, 0, 0, 0, 0
 	}
 	return t
 }
@@ -267,7 +268,7 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	dst = be.AppendUint32(dst, t.ShopID)
 	dst = be.AppendUint32(dst, t.CampaignID)
 	dst = be.AppendUint32(dst, t.CreativeID)
-	dst = be.AppendUint32(dst, t.FeeBPS)
+	dst = be.AppendUint32(dst, t.packedFee())
 	dst = be.AppendUint64(dst, uint64(t.Price))
 	dst = be.AppendUint64(dst, uint64(t.Rate))
 	dst = be.AppendUint64(dst, uint64(t.Hold))
@@ -293,7 +294,8 @@ func (t *Token) decode(b []byte, held string) bool {
 	flags := b[22]
 	t.Media, t.SettleOn, t.Test, t.ImpIndex = flags&7, flags>>3&3, flags>>5&1 == 1, b[23]
 	t.Purpose = flags >> 6
-	t.ShopID, t.CampaignID, t.CreativeID, t.FeeBPS = be.Uint32(b[24:]), be.Uint32(b[28:]), be.Uint32(b[32:]), be.Uint32(b[36:])
+	t.ShopID, t.CampaignID, t.CreativeID = be.Uint32(b[24:]), be.Uint32(b[28:]), be.Uint32(b[32:])
+	t.unpackFee(be.Uint32(b[36:]))
 	t.Price, t.Rate = money.CPM(be.Uint64(b[40:])), money.Rate(be.Uint64(b[48:]))
 	t.Hold, t.User = money.Nano(be.Uint64(b[56:])), be.Uint64(b[64:])
 	copy(t.Currency[:], b[72:75])
@@ -316,3 +318,25 @@ func (t *Token) decode(b []byte, held string) bool {
 	}
 	return true
 }
+
+// feeIsCPM marks, in a token's four bytes of the fee, one per thousand
+// impressions.
+const feeIsCPM = 1 << 31
+
+func (t *Token) packedFee() uint32 {
+	if t.FeeCPM > 0 {
+		return feeIsCPM | uint32(min(t.FeeCPM, feeIsCPM-1))
+	}
+	return t.FeeBPS &^ feeIsCPM
+}
+
+func (t *Token) unpackFee(v uint32) {
+	if v&feeIsCPM != 0 {
+		t.FeeCPM = money.CPM(v &^ feeIsCPM)
+		return
+	}
+	t.FeeBPS = v
+}
+
+// Fee is the platform's fee that the bid was made with.
+func (t *Token) Fee() money.Fee { return money.Fee{BPS: int64(t.FeeBPS), CPM: t.FeeCPM} }

@@ -40,7 +40,7 @@ func genToken(t *rapid.T) *Token {
 	})
 	var id ID
 	copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
-	return &Token{
+	tok := &Token{
 		BidID: id, BidMS: rapid.Int64Range(0, 1<<32-1).Draw(t, "second") * 1000,
 		Media: rapid.Uint8Range(0, 7).Draw(t, "media"), SettleOn: rapid.Uint8Range(0, 3).Draw(t, "settle"), Purpose: rapid.Uint8Range(0, 2).Draw(t, "purpose"),
 		Test: rapid.Bool().Draw(t, "test"), ImpIndex: rapid.Uint8().Draw(t, "imp"),
@@ -48,8 +48,12 @@ func genToken(t *rapid.T) *Token {
 		Exchange: rapid.StringN(0, MaxExchangeName, MaxExchangeName).Draw(t, "exchange"),
 		Price:    money.CPM(rapid.Int64().Draw(t, "price")), Currency: currency.Draw(t, "cur"), ShopCurrency: currency.Draw(t, "shop cur"),
 		Rate: money.Rate(rapid.Int64().Draw(t, "rate")), Hold: money.Nano(rapid.Int64().Draw(t, "hold")),
-		FeeBPS: rapid.Uint32().Draw(t, "fee"), User: rapid.Uint64().Draw(t, "user"),
+		FeeBPS: rapid.Uint32Max(10_000).Draw(t, "fee"), User: rapid.Uint64().Draw(t, "user"),
 	}
+	if rapid.Bool().Draw(t, "the fee is a CPM") {
+		tok.FeeBPS, tok.FeeCPM = 0, money.CPM(rapid.Int64Range(1, int64(money.MaxFeeCPM)).Draw(t, "fee CPM"))
+	}
+	return tok
 }
 
 func TestTokenComesBackWhole(t *testing.T) {

@@ -423,3 +423,7 @@ func (b *Book) Accounts() []*Account {
 	defer b.mu.RUnlock()
 	return b.accounts[:len(b.accounts):len(b.accounts)]
 }
+
+// WinRate is the share of a class's bids that were settled lately; 1 while too
+// little is known.
+func (b *Book) WinRate(class uint16) float32 { return b.delays.Rate(class) }

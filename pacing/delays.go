@@ -43,6 +43,7 @@ type delayClass struct {
 
 	oldBids, oldSettled float64 // of Learn's goroutine
 	oldCame             [delaySteps]float64
+	rate                atomic.Uint32             // float32 bits: share of bids that settle
 	learned             [delaySteps]atomic.Uint32 // float32 bits: share of the bid that an age still holds
 }
 
@@ -51,8 +52,18 @@ func NewDelays(n int) *Delays {
 	d := &Delays{classes: make([]delayClass, n)}
 	for i := range d.classes {
 		d.classes[i].hold(1)
+		d.classes[i].rate.Store(math.Float32bits(1))
 	}
 	return d
+}
+
+// Rate is the share of a class's bids that settle: 1 until so much is known,
+// which overstates what is to be expected.
+func (d *Delays) Rate(class uint16) float32 {
+	if int(class) >= len(d.classes) {
+		return 1
+	}
+	return math.Float32frombits(d.classes[class].rate.Load())
 }
 
 func (c *delayClass) hold(share float32) {
@@ -103,10 +114,12 @@ func (c *delayClass) learn(fade float64) {
 	}
 	if c.oldSettled < delayTrusted || c.oldBids < c.oldSettled {
 		c.hold(1)
+		c.rate.Store(math.Float32bits(c.earlyRate()))
 		return
 	}
 	// Young bids may still settle: the share that will is at least this.
 	w, come := min(c.oldSettled/c.oldBids, 1), 0.0
+	c.rate.Store(math.Float32bits(float32(w)))
 	for i := range c.learned {
 		// What came in the age's own step may have come after it.
 		f := come / c.oldSettled
@@ -118,4 +131,10 @@ func (c *delayClass) learn(fade float64) {
 		}
 		c.learned[i].Store(math.Float32bits(float32(share)))
 	}
+}
+
+// earlyRate is the rate from few bids, on the safe side: as if 20 more had
+// settled. A cap may use it long before a hold may.
+func (c *delayClass) earlyRate() float32 {
+	return float32(min((c.oldSettled+20)/(c.oldBids+20), 1))
 }

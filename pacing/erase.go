@@ -18,6 +18,12 @@ func (f *Frequency) Erase(users map[uint64]struct{}) (n int) {
 		}
 		s := &f.shards[i]
 		s.mu.Lock()
+		for u := range users {
+			if _, ok := s.open[u]; ok {
+				s.forget(u)
+				f.opens.Add(-1)
+			}
+		}
 		looked := 0
 		// The lock is given up between two steps of the loop: each step of a
 		// range over a map runs under it, and a map may change between them.

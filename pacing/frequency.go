@@ -14,16 +14,22 @@ type Frequency struct {
 	max    int64
 	n      atomic.Int64
 	evict  atomic.Uint64
+
+	opens    atomic.Int64 // people with a list of open bids
+	openFull atomic.Uint64
 }
 
 type freqShard struct {
 	mu sync.Mutex
 	m  map[freqKey]freqCell
+	// open are bids under way, by user; see exposure.go.
+	open  map[uint64][]openBid
+	spare [][]openBid
 }
 
 type freqKey struct {
-	user     uint64
-	campaign uint32
+	user uint64
+	what What
 }
 
 // freqCell keeps the last eight sightings in seconds since the epoch, newest
@@ -55,9 +61,14 @@ func (f *Frequency) Add(user uint64, campaign uint32, ms int64) {
 		return
 	}
 	s := f.shard(user)
-	k, now := freqKey{user, campaign}, uint32(ms/1000)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	f.count(s, freqKey{user, WhatCampaign(campaign)}, ms)
+}
+
+// count adds an impression to a pair; s is locked.
+func (f *Frequency) count(s *freqShard, k freqKey, ms int64) {
+	now := uint32(ms / 1000)
 	c, ok := s.m[k]
 	if !ok && f.n.Add(1) > f.max {
 		f.makeRoom(s)
@@ -97,16 +108,12 @@ func (f *Frequency) makeRoom(s *freqShard) {
 // sinceMS. Above eight it may be too high by those older than the eighth: a
 // cap errs on the side of the person.
 func (f *Frequency) Count(user uint64, campaign uint32, sinceMS int64) int {
-	if user == 0 {
-		return 0
-	}
-	s := f.shard(user)
-	s.mu.Lock()
-	c, ok := s.m[freqKey{user, campaign}]
-	s.mu.Unlock()
-	if !ok {
-		return 0
-	}
+	n, _ := f.Seen(user, WhatCampaign(campaign), sinceMS)
+	return n
+}
+
+// since counts sightings from a moment on.
+func (c *freqCell) since(sinceMS int64) int {
 	since, n := uint32(max(sinceMS, 0)/1000), 0
 	for _, at := range c.at {
 		if at == 0 || at < since {
@@ -117,8 +124,9 @@ func (f *Frequency) Count(user uint64, campaign uint32, sinceMS int64) int {
 	return n + int(c.more)
 }
 
-// Expire forgets pairs that were quiet since sinceMS, in one shard a call.
-func (f *Frequency) Expire(shard uint32, sinceMS int64) {
+// Expire forgets pairs that were quiet since sinceMS, and people without open
+// bids at nowMS, in one shard a call.
+func (f *Frequency) Expire(shard uint32, sinceMS, nowMS int64) {
 	s := &f.shards[shard%holdShards]
 	since := uint32(max(sinceMS, 0) / 1000)
 	s.mu.Lock()
@@ -129,6 +137,7 @@ func (f *Frequency) Expire(shard uint32, sinceMS int64) {
 			f.n.Add(-1)
 		}
 	}
+	f.expireOpen(s, nowMS)
 }
 
 // Stats returns how many pairs are counted, the bound, and how many had to

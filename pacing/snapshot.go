@@ -204,7 +204,7 @@ func (f *Frequency) Snapshot(w io.Writer) error {
 		s.int(int64(len(pairs)))
 		for _, p := range pairs {
 			s.fixed64(p.user)
-			s.int(int64(p.campaign))
+			s.int(int64(p.what))
 			s.int(int64(p.more))
 			for _, at := range p.at {
 				s.int(int64(at))
@@ -252,7 +252,7 @@ func (f *Frequency) Restore(r io.Reader) error {
 
 func readPair(s *sectionReader) (k freqKey, c freqCell) {
 	k.user = s.fixed64()
-	k.campaign = uint32(s.within("campaign", 0, math.MaxUint32))
+	k.what = What(s.within("campaign or other", 0, math.MaxInt64))
 	c.more = uint32(s.within("count", 0, math.MaxUint32))
 	for i := range c.at {
 		c.at[i] = uint32(s.within("second", 0, math.MaxUint32))

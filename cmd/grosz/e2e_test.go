@@ -317,7 +317,7 @@ func TestKillAnything(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	roles := []string{"bidder", "broker", "warehouse", "loader", "exchange", "console", "bidder", "up", "broker"}
+	roles := []string{"bidder", "broker", "warehouse", "loader", "ledger", "exchange", "console", "bidder", "up", "broker"}
 	for _, role := range roles {
 		playFor(time.Duration(1000+rng.IntN(2500)) * time.Millisecond)
 		t.Logf("kill -9 %s", role)

@@ -142,6 +142,10 @@ func (r *reconciler) level(ctx context.Context) error {
 func (r *reconciler) book(ctx context.Context, list []events.Event) error {
 	keys, lines := make([][]byte, len(list)), make([][]byte, len(list))
 	for i := range list {
+		// The budget of the bid's own day gets it.
+		if d, err := time.Parse(time.DateOnly, r.books.Day(list[i].ShopID, list[i].BidMS)); err == nil {
+			list[i].BidDay = int32(d.Unix() / (24 * 60 * 60))
+		}
 		keys[i], lines[i] = events.ShopKey(list[i].ShopID), list[i].AppendJSON(nil)
 	}
 	return kafka.WriteEvents(ctx, r.w, events.TopicEvents, keys, lines)

@@ -80,6 +80,8 @@ type Store struct {
 	turn sync.Mutex
 	// changed holds a token while the outbox may have new rows.
 	changed chan struct{}
+	// recorded holds one while records of accounts may be waiting.
+	recorded chan struct{}
 }
 
 // Open opens or makes the database and brings its schema up to date.
@@ -103,7 +105,7 @@ func Open(ctx context.Context, cfg Config, clk clock.Clock) (*Store, error) {
 		return nil, err
 	}
 	read.SetMaxOpenConns(8)
-	return &Store{cfg: cfg, clock: clk, write: write, read: read, changed: make(chan struct{}, 1)}, nil
+	return &Store{cfg: cfg, clock: clk, write: write, read: read, changed: make(chan struct{}, 1), recorded: make(chan struct{}, 1)}, nil
 }
 
 // private makes the file, if it is not there, readable by its owner only: it
@@ -152,9 +154,11 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Changed() <-chan struct{} { return s.changed }
 
 func (s *Store) signal() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
+	for _, c := range [...]chan struct{}{s.changed, s.recorded} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
 }
 

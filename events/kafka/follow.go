@@ -29,6 +29,9 @@ type Follower struct {
 	// is read from its beginning, and so is one whose offset retention has
 	// removed, with a warning.
 	From map[int]int64
+	// Whole makes Run fail with ErrCut where retention has removed what From
+	// asks for.
+	Whole bool
 	// Handle is called for one message at a time, of all partitions; it owns
 	// nothing of the message afterwards. Its error ends Run.
 	Handle func(Message) error
@@ -42,6 +45,10 @@ type Follower struct {
 // not the log that those offsets were of.
 var ErrPastEnd = errors.New("offset is past the end of the log")
 
+// ErrCut is what Run wraps when it is to read the whole log and retention has
+// removed a part.
+var ErrCut = errors.New("the log begins after the offset")
+
 // Run reads until ctx ends (nil) or Handle fails.
 func (f *Follower) Run(ctx context.Context) error {
 	c := client(f.Brokers)
@@ -54,6 +61,9 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 	run := follow{Follower: f, client: c}
 	for p, s := range spans {
+		if f.Whole && f.From[p] < s.next {
+			return fmt.Errorf("follow %s: partition %d from %d, it begins at %d: %w", f.Topic, p, f.From[p], s.next, ErrCut)
+		}
 		if from, set := f.From[p]; set && from > s.end {
 			return fmt.Errorf("follow %s: partition %d from %d, its end is %d: %w", f.Topic, p, from, s.end, ErrPastEnd)
 		} else if set && from < s.next {

@@ -20,6 +20,11 @@ func FromEvent(e *events.Event) (r Record, ok bool) {
 		r.Kind = Lease
 	case e.Type == events.TypeReturn:
 		r.Kind = Return
+	case e.Type == events.TypeDeposit:
+		r.Kind, r.Version = Deposit, e.Version
+	case e.Type == events.TypeTerms:
+		r.Kind, r.Version = Terms, e.Version
+		r.Terms = Account{Prepaid: e.Reason == events.TermsPrepaid, Credit: e.LimitTotal}
 	case e.Type == events.TypeAdjustment:
 		r.Kind = Adjustment
 	case e.Settles && !e.Test:

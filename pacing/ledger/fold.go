@@ -20,9 +20,12 @@ func New() *Fold {
 
 type shop struct {
 	account   Account
+	terms     int64 // version of the account
+	deposits  int64 // number of the last deposit
 	deposited money.Nano
 	billed    money.Nano
 	leased    money.Nano
+	house     money.Nano
 	nowMS     int64 // the log's time: the latest of its records
 	due       []*lease
 }
@@ -106,10 +109,16 @@ func (f *Fold) Apply(r *Record, dst []Entry) []Entry {
 	case Adjustment:
 		return f.adjust(s, r, dst)
 	case Deposit:
+		if r.Version != 0 && r.Version <= s.deposits {
+			return dst // sent again
+		}
+		s.deposits = max(s.deposits, r.Version)
 		s.deposited += r.ShopAmount
 		return append(dst, entry(r, Bank, Balance, r.ShopAmount, r.ShopCurrency))
 	case Terms:
-		s.account = r.Terms
+		if r.Version == 0 || r.Version > s.terms {
+			s.account, s.terms = r.Terms, r.Version
+		}
 	case Budget:
 		if c := f.campaign(r.Campaign); r.Version > c.version {
 			c.limits, c.version = r.Limits, r.Version
@@ -169,7 +178,7 @@ func (f *Fold) settle(s *shop, r *Record, dst []Entry) []Entry {
 	from := Balance
 	if gross > f.free(s, c, r.Day, false) {
 		from = House
-		c.house += r.ShopAmount
+		f.absorb(s, c, r.ShopAmount)
 	} else {
 		f.bill(s, c, r.Day, gross)
 		if r.ShopFee != 0 {
@@ -197,6 +206,12 @@ func (f *Fold) bill(s *shop, c *campaign, n int32, gross money.Nano) {
 	c.day(n).billed += gross
 }
 
+// absorb books a media cost to the house.
+func (f *Fold) absorb(s *shop, c *campaign, net money.Nano) {
+	s.house += net
+	c.house += net
+}
+
 // adjust corrects a settlement. What is taken back was the shop's or the
 // house's; what is added goes to the shop as far as it fits.
 func (f *Fold) adjust(s *shop, r *Record, dst []Entry) []Entry {
@@ -205,10 +220,10 @@ func (f *Fold) adjust(s *shop, r *Record, dst []Entry) []Entry {
 	switch {
 	case gross > 0 && gross > f.free(s, c, r.Day, false):
 		from = House
-		c.house += r.ShopAmount
+		f.absorb(s, c, r.ShopAmount)
 	case gross < 0 && c.billed+gross < 0:
 		from = House // more than the shop ever paid: it was never its own
-		c.house += r.ShopAmount
+		f.absorb(s, c, r.ShopAmount)
 	default:
 		f.bill(s, c, r.Day, gross)
 		if r.ShopFee != 0 {
@@ -313,6 +328,10 @@ type ShopState struct {
 	Deposited, Billed, Leased money.Nano
 	// Balance is Deposited − Billed.
 	Balance money.Nano
+	House   money.Nano // media cost beyond its budgets and its balance, not billed
+	// Free may still be lent; below zero more is lent or billed than the shop
+	// may owe by now. Unlimited for shops that are not prepaid.
+	Free money.Nano
 }
 
 // Shop reads a shop's state.
@@ -321,5 +340,12 @@ func (f *Fold) Shop(id uint32) ShopState {
 	if s == nil {
 		return ShopState{}
 	}
-	return ShopState{Account: s.account, Deposited: s.deposited, Billed: s.billed, Leased: s.leased, Balance: s.deposited - s.billed}
+	st := ShopState{
+		Account: s.account, Deposited: s.deposited, Billed: s.billed, Leased: s.leased,
+		Balance: s.deposited - s.billed, House: s.house, Free: math.MaxInt64,
+	}
+	if s.account.Prepaid {
+		st.Free = s.deposited + s.account.Credit - s.billed - s.leased
+	}
+	return st
 }

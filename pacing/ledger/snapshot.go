@@ -37,6 +37,8 @@ type shopImage struct {
 	Account           Account
 	Deposited, Billed money.Nano
 	NowMS             int64
+	Terms, Deposits   int64
+	House             money.Nano
 }
 
 type campaignImage struct {
@@ -65,7 +67,7 @@ func (f *Fold) Snapshot(w io.Writer) error {
 	var img image
 	for _, id := range slices.Sorted(maps.Keys(f.shops)) {
 		s := f.shops[id]
-		img.Shops = append(img.Shops, shopImage{id, s.account, s.deposited, s.billed, s.nowMS})
+		img.Shops = append(img.Shops, shopImage{id, s.account, s.deposited, s.billed, s.nowMS, s.terms, s.deposits, s.house})
 		for _, l := range s.due {
 			img.Leases = append(img.Leases, leaseImage{l.id, l.shop, l.campaign, l.day, l.left, l.expiresMS})
 		}
@@ -120,7 +122,9 @@ func Restore(r io.Reader) (*Fold, error) {
 func (img *image) fold() *Fold {
 	f := New()
 	for _, s := range img.Shops {
-		f.shops[s.ID] = &shop{account: s.Account, deposited: s.Deposited, billed: s.Billed, nowMS: s.NowMS}
+		f.shops[s.ID] = &shop{
+			account: s.Account, deposited: s.Deposited, billed: s.Billed, nowMS: s.NowMS, terms: s.Terms, deposits: s.Deposits, house: s.House,
+		}
 	}
 	for _, c := range img.Campaigns {
 		out := &campaign{limits: c.Limits, version: c.Version, billed: c.Billed, house: c.House, days: map[int32]*day{}}

@@ -1,0 +1,158 @@
+package pacing
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/grosz/grosz/events"
+)
+
+func bidNumber(n int) (id events.ID) {
+	binary.LittleEndian.PutUint64(id[:], uint64(n)+1)
+	return id
+}
+
+type underWay struct {
+	n, campaign int
+	dueMS       int64
+	wins        bool
+}
+
+// playPages sends pages of four slots for one person, with notices up to 30 s
+// late, and returns how many impressions there were of each campaign.
+func playPages(t require.TestingT, seed uint64, strict bool, most int, rate float64, pages int, everyMS int64, expected float32) (wins [3]int, bids int) {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	f := NewFrequency(0)
+	var open []underWay
+	shown := map[int]int{}
+	n := 0
+	for page := range pages {
+		now := startMS + int64(page)*everyMS
+		keep := open[:0]
+		for _, o := range open {
+			switch {
+			case o.dueMS > now:
+				keep = append(keep, o)
+			case o.wins:
+				f.Settled(5, bidNumber(o.n), uint32(o.campaign), 9, o.dueMS)
+			default:
+				f.Close(5, bidNumber(o.n))
+			}
+		}
+		open = keep
+		for range 4 {
+			campaign := 1 + rng.IntN(2)
+			caps := []Cap{{WhatCampaign(uint32(campaign)), most, 0}, {WhatShop(), 2*most - 1, 0}, {WhatCreative(9), 3 * most, 0}}
+			n++
+			if !f.Open(5, Exposure{Bid: bidNumber(n), Campaign: uint32(campaign), Creative: 9, ExpireMS: now + 60_000, P: expected}, caps, strict, now) {
+				continue
+			}
+			bids++
+			o := underWay{n: n, campaign: campaign, dueMS: now + rng.Int64N(30_000), wins: rng.Float64() < rate}
+			open = append(open, o)
+			if o.wins {
+				wins[campaign]++
+				shown[0]++
+			}
+		}
+	}
+	if strict {
+		require.LessOrEqual(t, wins[1], most)
+		require.LessOrEqual(t, wins[2], most)
+		require.LessOrEqual(t, shown[0], 2*most-1, "of the shop")
+	}
+	return wins, bids
+}
+
+func TestStrictCapsAreNeverExceeded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		playPages(t, rapid.Uint64().Draw(t, "seed"), true, rapid.IntRange(1, 7).Draw(t, "cap"),
+			rapid.Float64Range(0, 1).Draw(t, "win rate"), 200, rapid.Int64Range(100, 20_000).Draw(t, "ms between pages"), 1)
+	})
+}
+
+// At a win rate of a tenth a page of four slots is bid on in all four, where a
+// strict cap of three stops. Where everybody is offered far more than the cap
+// and notices come up to six pages late, the average is at most a tenth above
+// it; where notices come before the next page, a twentieth.
+func TestNormalCapsDoNotStarveAPage(t *testing.T) {
+	_, bids := playPages(t, 1, false, 3, 0, 1, 1, 0.1)
+	require.Equal(t, 4, bids)
+	const people = 400
+	for everyMS, most := range map[int64]float64{5_000: 5.5, 31_000: 5.25} {
+		total := 0
+		for seed := range uint64(people) {
+			wins, _ := playPages(t, seed, false, 3, 0.1, 60, everyMS, 0.1)
+			total += wins[1] + wins[2]
+		}
+		t.Logf("pages every %d ms: %.2f for a cap of 5", everyMS, float64(total)/people)
+		require.LessOrEqual(t, float64(total)/people, most, "the shop's cap, on average")
+		require.Greater(t, float64(total)/people, 4.5, "and it is reached")
+	}
+}
+
+func TestOpenBidsAreForgotten(t *testing.T) {
+	f := NewFrequency(0)
+	caps := []Cap{{WhatCampaign(1), 1, 0}}
+	open := func(n int, at int64) bool {
+		return f.Open(8, Exposure{Bid: bidNumber(n), Campaign: 1, ExpireMS: at + 1000, P: 1}, caps, true, at)
+	}
+	require.True(t, open(1, startMS))
+	require.False(t, open(2, startMS+999))
+	require.True(t, open(3, startMS+1000), "it has expired")
+	f.Close(8, bidNumber(3))
+	require.True(t, open(4, startMS+1000), "it was lost")
+	f.Settled(8, bidNumber(4), 1, 2, startMS+1500)
+	require.False(t, open(5, startMS+9000), "it was seen")
+	n, last := f.Seen(8, WhatCreative(2), 0)
+	require.Equal(t, 1, n)
+	require.EqualValues(t, startMS+1000, last/1000*1000)
+	for shard := range uint32(holdShards) {
+		f.Expire(shard, 0, startMS+99_000)
+	}
+	people, _ := f.OpenStats()
+	require.Zero(t, people)
+	require.Equal(t, 1, f.Erase(map[uint64]struct{}{8: {}})/3, "campaign, shop and creative")
+	require.False(t, f.Open(0, Exposure{}, caps, false, startMS), "nobody cannot be counted")
+}
+
+func TestFatigueFallsAndRecovers(t *testing.T) {
+	f := NewFrequency(0)
+	tired := Fatigue{N0: 2 / 0.693147, RecoverMS: 3_600_000, WithinMS: 1 << 40}
+	require.InDelta(t, 1, f.Lift(4, WhatCampaign(1), tired, startMS), 0, "never seen")
+	f.Add(4, 1, startMS)
+	require.InDelta(t, 0, f.Lift(4, WhatCampaign(1), tired, startMS), 1e-3, "just now")
+	require.InDelta(t, 0.7071*0.6321, f.Lift(4, WhatCampaign(1), tired, startMS+3_600_000), 1e-3)
+	f.Add(4, 1, startMS+1000)
+	require.InDelta(t, 0.5, f.Lift(4, WhatCampaign(1), Fatigue{N0: 2 / 0.693147, WithinMS: 1 << 40}, startMS+2000), 1e-3, "half after two")
+}
+
+func TestOpenDoesNotAllocate(t *testing.T) {
+	f := NewFrequency(0)
+	caps := []Cap{{WhatCampaign(1), 3, 0}, {WhatShop(), 9, 0}}
+	n := 0
+	got := testing.AllocsPerRun(2000, func() {
+		n++
+		user := uint64(1 + n%50)
+		f.Open(user, Exposure{Bid: bidNumber(n), Campaign: 1, ExpireMS: startMS + 50_000, P: 0.1}, caps, false, startMS)
+		f.Close(user, bidNumber(n))
+	})
+	require.LessOrEqual(t, got, 0.2)
+}
+
+func BenchmarkOpen(b *testing.B) {
+	f := NewFrequency(0)
+	caps := []Cap{{WhatCampaign(1), 3, 0}, {WhatShop(), 9, 0}}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		n++
+		user := uint64(1 + n%10_000)
+		f.Open(user, Exposure{Bid: bidNumber(n), Campaign: 1, ExpireMS: startMS + 50_000, P: 0.1}, caps, false, startMS)
+		f.Close(user, bidNumber(n))
+	}
+}
