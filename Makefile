@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint bench fuzz cover libchdb kafka chromium clean storm
+.PHONY: help build run test race lint bench fuzz cover libchdb kafka chromium clean storm bench-warehouse
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ lint: ## vet, format and golangci-lint (pinned)
 bench: build libchdb ## benchmarks of the parts, then the bidder against reference servers
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./...
 	$(BIN) bench
+
+bench-warehouse: build libchdb ## fill a warehouse with synthetic events and time every view (BIDS=4000000)
+	$(BIN) volume --bids $${BIDS:-4000000}
 
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}

@@ -44,6 +44,10 @@ type Shop struct {
 	// FeeBPS is the platform's share of media cost in basis points. It is
 	// booked beside the media cost; budgets are gross and contain it.
 	FeeBPS int64 `json:"fee_bps"`
+	// ClickWindow and ViewWindow are how long before an order a click or a view
+	// counts, in seconds; 0 is 30 days and 1 day.
+	ClickWindow uint32 `json:"click_window,omitempty"`
+	ViewWindow  uint32 `json:"view_window,omitempty"`
 	// Categories are IAB content categories of the shop's ads (bid.cat).
 	Categories []string `json:"categories,omitempty"`
 	Active     bool     `json:"active"`

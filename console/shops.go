@@ -16,27 +16,29 @@ import (
 
 // Shop is a shop as the API shows it and takes it: without keys and salt.
 type Shop struct {
-	ID         uint32   `json:"id" readOnly:"true" doc:"Given by the console, never given again"`
-	Version    int64    `json:"version" readOnly:"true" doc:"Grows with each change; the ETag"`
-	Created    int64    `json:"created" readOnly:"true" doc:"When it was made, ms UTC"`
-	Updated    int64    `json:"updated" readOnly:"true" doc:"When it last changed, ms UTC"`
-	Name       string   `json:"name" doc:"Name that people see" minLength:"1" maxLength:"200"`
-	Domain     string   `json:"domain" doc:"Advertiser domain of the ads (bid.adomain)" example:"shoes.example"`
-	URL        string   `json:"url" doc:"Where a click lands that has no product of its own; https" format:"uri"`
-	LogoURL    string   `json:"logo_url,omitempty" doc:"Logo for ads; https" format:"uri"`
-	Currency   string   `json:"currency" doc:"ISO 4217 code of budgets, bids and feed; fixed once there is a campaign" example:"PLN"`
-	TimeZone   string   `json:"time_zone" doc:"IANA name; the shop's days are of it" example:"Europe/Warsaw"`
-	Language   string   `json:"language,omitempty" doc:"Language of the ads, ISO 639-1; empty: unknown, and no request is refused for its wlang" example:"pl"`
-	FeeBPS     int64    `json:"fee_bps" required:"false" doc:"Platform's share of media cost in basis points; only the administrator sets it" minimum:"0" maximum:"10000"`
-	Categories []string `json:"categories,omitempty" nullable:"false" doc:"IAB content categories of the ads (bid.cat)"`
-	Active     bool     `json:"active" required:"false" doc:"Whether the shop's campaigns bid; true for a new shop; only the administrator sets it"`
+	ID          uint32   `json:"id" readOnly:"true" doc:"Given by the console, never given again"`
+	Version     int64    `json:"version" readOnly:"true" doc:"Grows with each change; the ETag"`
+	Created     int64    `json:"created" readOnly:"true" doc:"When it was made, ms UTC"`
+	Updated     int64    `json:"updated" readOnly:"true" doc:"When it last changed, ms UTC"`
+	Name        string   `json:"name" doc:"Name that people see" minLength:"1" maxLength:"200"`
+	Domain      string   `json:"domain" doc:"Advertiser domain of the ads (bid.adomain)" example:"shoes.example"`
+	URL         string   `json:"url" doc:"Where a click lands that has no product of its own; https" format:"uri"`
+	LogoURL     string   `json:"logo_url,omitempty" doc:"Logo for ads; https" format:"uri"`
+	Currency    string   `json:"currency" doc:"ISO 4217 code of budgets, bids and feed; fixed once there is a campaign" example:"PLN"`
+	TimeZone    string   `json:"time_zone" doc:"IANA name; the shop's days are of it" example:"Europe/Warsaw"`
+	Language    string   `json:"language,omitempty" doc:"Language of the ads, ISO 639-1; empty: unknown, and no request is refused for its wlang" example:"pl"`
+	FeeBPS      int64    `json:"fee_bps" required:"false" doc:"Platform's share of media cost in basis points; only the administrator sets it" minimum:"0" maximum:"10000"`
+	ClickWindow uint32   `json:"click_window,omitempty" doc:"How long before an order a click counts, seconds; 0: 30 days" maximum:"7776000"`
+	ViewWindow  uint32   `json:"view_window,omitempty" doc:"How long before an order a view counts, seconds; 0: 1 day" maximum:"7776000"`
+	Categories  []string `json:"categories,omitempty" nullable:"false" doc:"IAB content categories of the ads (bid.cat)"`
+	Active      bool     `json:"active" required:"false" doc:"Whether the shop's campaigns bid; true for a new shop; only the administrator sets it"`
 }
 
 func shopView(s store.Shop) Shop {
 	return Shop{
 		ID: s.ID, Version: s.Version, Created: s.CreatedMS, Updated: s.UpdatedMS,
 		Name: s.Name, Domain: s.Domain, URL: s.URL, LogoURL: s.LogoURL, Currency: s.Currency.String(), TimeZone: s.TimeZone,
-		Language: s.Language, FeeBPS: s.FeeBPS, Categories: s.Categories, Active: s.Active,
+		Language: s.Language, FeeBPS: s.FeeBPS, ClickWindow: s.ClickWindow, ViewWindow: s.ViewWindow, Categories: s.Categories, Active: s.Active,
 	}
 }
 
@@ -50,10 +52,12 @@ func (v *Shop) document(p *problems) campaigns.Shop {
 	checkTimeZone(p, "body.time_zone", v.TimeZone)
 	checkLanguage(p, "body.language", v.Language)
 	checkRange(p, "body.fee_bps", v.FeeBPS, 0, 10_000)
+	checkRange(p, "body.click_window", int64(v.ClickWindow), 0, 90*24*3600)
+	checkRange(p, "body.view_window", int64(v.ViewWindow), 0, 90*24*3600)
 	checkCategories(p, "body.categories", v.Categories)
 	return campaigns.Shop{
 		ID: v.ID, Version: v.Version, Name: v.Name, Domain: v.Domain, URL: v.URL, LogoURL: v.LogoURL, Currency: cur,
-		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, Categories: v.Categories, Active: v.Active,
+		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, ClickWindow: v.ClickWindow, ViewWindow: v.ViewWindow, Categories: v.Categories, Active: v.Active,
 	}
 }
 

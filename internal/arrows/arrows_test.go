@@ -54,6 +54,7 @@ func may() map[string][]string {
 		"reporting/loader":    {"campaigns", "events", "reporting/schema", "internal/..."},
 		"reporting/reconcile": {"events", "internal/..."},
 		"reporting/schema":    {"internal/..."},
+		"reporting/rollup":    {"reporting/schema", "internal/..."},
 		"reporting/forget":    {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse": {"internal/..."},
 
@@ -73,6 +74,7 @@ func may() map[string][]string {
 		"bench/replay": {"bench/check", "internal/..."},
 		"bench/storm":  {"campaigns", "events", "events/kafka", "pacing", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
+		"bench/volume": {"reporting/rollup", "reporting/schema", "internal/..."},
 
 		"internal": {"internal/..."},
 		"docs":     {"internal/..."},
