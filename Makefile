@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm
+.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm bench-warehouse
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ STAGES := ^Benchmark(World|Match|ParseCorpus|Lookup|Decide|SelfCheck|Banner|Nati
 
 bench-parts: ## every benchmark there is
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./...
+
+bench-warehouse: build libchdb ## fill a warehouse with synthetic events and time every view (BIDS=4000000)
+	$(BIN) volume --bids $${BIDS:-4000000}
 
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}

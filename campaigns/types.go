@@ -51,6 +51,10 @@ type Shop struct {
 	// currency; others are billed afterwards, within their campaigns' budgets.
 	Prepaid bool       `json:"prepaid,omitempty"`
 	Credit  money.Nano `json:"credit,omitempty"`
+	// ClickWindow and ViewWindow are how long before an order a click or a view
+	// counts, in seconds; 0 is 30 days and 1 day.
+	ClickWindow uint32 `json:"click_window,omitempty"`
+	ViewWindow  uint32 `json:"view_window,omitempty"`
 	// Categories are IAB content categories of the shop's ads (bid.cat).
 	Categories []string `json:"categories,omitempty"`
 	Active     bool     `json:"active"`

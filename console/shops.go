@@ -35,13 +35,15 @@ type Shop struct {
 	FeedMaxAgeHours int        `json:"feed_max_age_hours,omitempty" doc:"Products of a feed that was not confirmed for so many hours are not shown; 0: however old" minimum:"0" maximum:"8760"`
 	PriceMoveBPS    int64      `json:"price_move_bps,omitempty" doc:"A product is not shown while its page's price, as several visitors saw it, is further than this from the feed's, in basis points; 0: however far" minimum:"0" maximum:"1000000"`
 	Active          bool       `json:"active" required:"false" doc:"Whether the shop's campaigns bid; true for a new shop; only the administrator sets it"`
+	ClickWindow     uint32     `json:"click_window,omitempty" doc:"How long before an order a click counts, seconds; 0: 30 days" maximum:"7776000"`
+	ViewWindow      uint32     `json:"view_window,omitempty" doc:"How long before an order a view counts, seconds; 0: 1 day" maximum:"7776000"`
 }
 
 func shopView(s store.Shop) Shop {
 	return Shop{
 		ID: s.ID, Version: s.Version, Created: s.CreatedMS, Updated: s.UpdatedMS,
 		Name: s.Name, Domain: s.Domain, URL: s.URL, LogoURL: s.LogoURL, Currency: s.Currency.String(), TimeZone: s.TimeZone,
-		Language: s.Language, FeeBPS: s.FeeBPS, FeeCPM: s.FeeCPM, Prepaid: s.Prepaid, Credit: s.Credit, Categories: s.Categories, Active: s.Active,
+		Language: s.Language, FeeBPS: s.FeeBPS, FeeCPM: s.FeeCPM, Prepaid: s.Prepaid, Credit: s.Credit, ClickWindow: s.ClickWindow, ViewWindow: s.ViewWindow, Categories: s.Categories, Active: s.Active,
 		FeedMaxAgeHours: s.FeedMaxAgeHours, PriceMoveBPS: s.PriceMoveBPS,
 	}
 }
@@ -56,13 +58,15 @@ func (v *Shop) document(p *problems) campaigns.Shop {
 	checkTimeZone(p, "body.time_zone", v.TimeZone)
 	checkLanguage(p, "body.language", v.Language)
 	checkRange(p, "body.fee_bps", v.FeeBPS, 0, 10_000)
+	checkRange(p, "body.click_window", int64(v.ClickWindow), 0, 90*24*3600)
+	checkRange(p, "body.view_window", int64(v.ViewWindow), 0, 90*24*3600)
 	checkTerms(p, v)
 	checkRange(p, "body.feed_max_age_hours", v.FeedMaxAgeHours, 0, 8760)
 	checkRange(p, "body.price_move_bps", v.PriceMoveBPS, 0, 1_000_000)
 	checkCategories(p, "body.categories", v.Categories)
 	return campaigns.Shop{
 		ID: v.ID, Version: v.Version, Name: v.Name, Domain: v.Domain, URL: v.URL, LogoURL: v.LogoURL, Currency: cur,
-		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, FeeCPM: v.FeeCPM, Prepaid: v.Prepaid, Credit: v.Credit, Categories: v.Categories, Active: v.Active,
+		TimeZone: v.TimeZone, Language: v.Language, FeeBPS: v.FeeBPS, FeeCPM: v.FeeCPM, Prepaid: v.Prepaid, Credit: v.Credit, ClickWindow: v.ClickWindow, ViewWindow: v.ViewWindow, Categories: v.Categories, Active: v.Active,
 		FeedMaxAgeHours: v.FeedMaxAgeHours, PriceMoveBPS: v.PriceMoveBPS,
 	}
 }

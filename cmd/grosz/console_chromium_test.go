@@ -25,7 +25,6 @@ import (
 )
 
 var (
-	shotsDir  = flag.String("shots", "", "directory to write a screenshot of every page of the console to")
 	onConsole = flag.String("on-console", "", "URL of a console that runs, with the demo, to walk through in place of one of the test's own")
 	onData    = flag.String("on-data", "", "its data directory")
 )
@@ -172,10 +171,10 @@ func (v *marketer) looks(name string) {
 		v.eval(`document.documentElement.scrollWidth`, &wide)
 		require.LessOrEqual(v.t, wide, widths[w], "%s is wider than a %s", name, w)
 		v.axe(name + " on a " + w)
-		if *shotsDir != "" {
+		if *tourShots != "" {
 			png, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
 			require.NoError(v.t, err)
-			require.NoError(v.t, os.WriteFile(filepath.Join(*shotsDir, name+"-"+w+".png"), png, 0o600))
+			require.NoError(v.t, os.WriteFile(filepath.Join(*tourShots, name+"-"+w+".png"), png, 0o600))
 		}
 	}
 	v.width("desktop")

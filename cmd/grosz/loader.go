@@ -15,6 +15,7 @@ import (
 	"github.com/grosz/grosz/internal/config"
 	"github.com/grosz/grosz/reporting/forget"
 	"github.com/grosz/grosz/reporting/loader"
+	"github.com/grosz/grosz/reporting/rollup"
 )
 
 type loaderConfig struct {
@@ -64,8 +65,13 @@ func runLoader(ctx context.Context, e env, args []string) error {
 			return w.WriteMessages(ctx, kafkago.Message{Topic: events.TopicErasures, Key: r.Key(), Value: r.AppendJSON(nil)})
 		},
 	}, set, e.log)
+	rolls, err := rollup.New(rollup.Config{ClickHouse: c.server(c.Dir)}, set, e.log)
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.Run(ctx) })
+	g.Go(func() error { return rolls.Run(ctx) })
 	g.Go(func() error { return forgets.Run(ctx) })
 	return errors.Join(g.Wait(), w.Close())
 }

@@ -48,6 +48,7 @@ func roles() []role {
 		{"reconcile", "hold an exchange's report or credit against the books, and book what it corrects", runReconcile},
 		{"storm", "send a storm of notices through two bidders that are killed, and audit the books", runStorm},
 		{"bench", "measure the bidder against reference servers", runBench},
+		{"volume", "fill a warehouse with synthetic events and measure its views", runVolume},
 		{"version", "print the version", runVersion},
 	}
 }

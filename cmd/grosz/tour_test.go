@@ -21,7 +21,7 @@ import (
 	"github.com/grosz/grosz/internal/kafkatest"
 )
 
-var tourShots = flag.String("shots", "", "directory to write screenshots of the tour to")
+var tourShots = flag.String("shots", "", "directory to write screenshots of the tour and of the console to")
 
 // visitor is a person at a real browser.
 type visitor struct {

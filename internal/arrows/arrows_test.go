@@ -63,6 +63,7 @@ func may() map[string][]string {
 		"reporting/bookkeeper": {"events", "events/kafka", "pacing", "pacing/ledger", "reporting/schema", "internal/..."},
 		"reporting/forget":     {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse":  {"internal/..."},
+		"reporting/rollup":     {"reporting/schema", "internal/..."},
 
 		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules", "internal/..."},
 		"console/assets":  {},
@@ -85,6 +86,7 @@ func may() map[string][]string {
 		"bench/world":  {"campaigns", "segments", "internal/..."},
 
 		"bench/pacesim": {"internal/..."},
+		"bench/volume":  {"reporting/rollup", "reporting/schema", "internal/..."},
 
 		"internal": {"internal/..."},
 		"docs":     {"internal/..."},

@@ -278,7 +278,7 @@ func TestEverythingIsDocumented(t *testing.T) {
 	w := start(t)
 	require.Empty(t, w.text(t, `SELECT arrayStringConcat(groupArray(concat(table, '.', name)), ' ') FROM system.columns WHERE database = 'grosz' AND comment = ''`), "columns without a comment")
 	require.Empty(t, w.text(t, `SELECT arrayStringConcat(groupArray(name), ' ') FROM system.tables WHERE database = 'grosz' AND comment = ''`), "tables without a comment")
-	require.Equal(t, "day shop campaign exchange currency bids wins impressions clicks spend orders revenue cost_per_order shop_currency shop_spend shop_fee shop_cost_per_order shop_name campaign_name",
+	require.Equal(t, "day shop campaign exchange currency bids wins impressions clicks spend orders revenue cost_per_order shop_currency shop_spend shop_fee shop_cost_per_order shop_name campaign_name viewable kept_orders kept_revenue cost_per_kept_order shop_cost_per_kept_order",
 		w.text(t, `SELECT arrayStringConcat(groupArray(name), ' ') FROM (SELECT name FROM system.columns WHERE database = 'grosz' AND table = 'cost_per_order' ORDER BY position)`))
 	require.Equal(t, "0", w.text(t, `SELECT toString(count()) FROM system.columns WHERE database = 'grosz' AND name = 'uid'`), "the user id stays out")
 }

@@ -44,8 +44,11 @@ type result struct {
 func (in *inserter) insert(ctx context.Context, b *batch, now time.Time) (result, error) {
 	res := result{rows: make(map[string]int), oldest: now}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"insert_deduplication_token":               b.token(in.target.topic),
-		"async_insert":                             0,
+		"insert_deduplication_token": b.token(in.target.topic),
+		// What an insert notes of itself is deduplicated like it: if only that
+		// failed, the next attempt makes it.
+		"deduplicate_blocks_in_dependent_materialized_views": 1,
+		"async_insert": 0,
 		"throw_on_max_partitions_per_insert_block": 0, // old events after a long outage
 	}))
 	open := make(map[*table]driver.Batch)

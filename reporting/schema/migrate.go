@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -17,8 +18,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/facts.inc
 var files embed.FS
+
+// Facts is the part of SQL that works facts out of events, for the units of a
+// table `units`: views and reporting/rollup share it. A migration says
+// {{facts}} for it.
+//
+//go:embed migrations/facts.inc
+var Facts string
 
 // Migration is one file of SQL. Its statements must be safe to run twice (IF
 // NOT EXISTS, OR REPLACE): ClickHouse has no lock or transaction around them,
@@ -51,6 +59,7 @@ func readMigrations(from fs.FS) ([]Migration, error) {
 		if err != nil || int(v) != i+1 {
 			return nil, fmt.Errorf("migration %s: its number must be %04d", base, i+1)
 		}
+		text = bytes.ReplaceAll(text, []byte("{{facts}}"), []byte(strings.TrimRight(Facts, "\n")))
 		sum := sha256.Sum256(text)
 		all = append(all, Migration{uint32(v), base, hex.EncodeToString(sum[:]), split(string(text))})
 	}

@@ -1,0 +1,13 @@
+// Package volume measures the warehouse at volume: it fills an empty one with
+// synthetic bids, events and orders of thirty days, lets the roll-ups be
+// worked out, and asks every documented view. It says bytes per row, rows per
+// second and seconds per view, so that growth can be read from two runs.
+//
+// The rows are drawn from hashes of their number: the same number of bids is
+// always the same data. Of 100 bids 30 win and are billed, 28 are shown, 18
+// seen, 0.4 clicked (one click in 20 within the following day), 30 lose; ten
+// visits come with them, of which 0.3 are orders. There are 20 shops, 60
+// campaigns, 4 exchanges, 300 sites and 3 million people.
+//
+// Slow, a tool. Imports reporting/schema and reporting/rollup.
+package volume

@@ -1,0 +1,188 @@
+package volume
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/grosz/grosz/reporting/rollup"
+	"github.com/grosz/grosz/reporting/schema"
+)
+
+// Config of a Run.
+type Config struct {
+	// ClickHouse must be empty, or hold what an earlier run of as many bids
+	// left.
+	ClickHouse schema.Server
+	// Bids to make; of each follow about 1.5 further rows. At least 1000.
+	Bids int
+	// Slice is how many bids are inserted at once; 0 is 1,000,000.
+	Slice int
+	// Now dates the traffic: the days before it.
+	Now time.Time
+	Log *slog.Logger
+}
+
+// Result of a Run.
+type Result struct {
+	Rows   uint64 // loaded, all tables
+	Loaded time.Duration
+	Rolled time.Duration // until every unit was worked out
+	Units  int
+	Tables []Table
+	Views  []View // before the roll-ups, then after them
+}
+
+// Table is how big one is.
+type Table struct {
+	Name  string `ch:"name"`
+	Rows  uint64 `ch:"rows"`
+	Bytes uint64 `ch:"bytes"` // on disk
+}
+
+// View is how long a question took.
+type View struct {
+	Name          string
+	Live, Rolled  time.Duration // without and with roll-ups
+	RollupsAnswer bool          // it reads roll-ups alone
+}
+
+// questions are asked of every documented view.
+var questions = []struct {
+	name, sql string
+	rollups   bool
+}{
+	{"rollup: one shop by day", "SELECT day, sum(spend), sum(clicks) FROM grosz.daily WHERE shop = 7 GROUP BY day", true},
+	{"rollup: all by day and exchange", "SELECT day, exchange, sum(bids), sum(spend) FROM grosz.daily GROUP BY day, exchange", true},
+	{"rollup: one shop by hour, a day", "SELECT at_hour, sum(spend) FROM grosz.hourly WHERE shop = 7 AND day = (SELECT max(day) - 3 FROM grosz.rollup_day) GROUP BY at_hour", true},
+	{"cost_per_order", "SELECT day, shop, campaign, sum(spend), sum(orders), sum(kept_orders) FROM grosz.cost_per_order GROUP BY day, shop, campaign", false},
+	{"cost_per_order, one shop", "SELECT day, campaign, sum(spend), sum(orders) FROM grosz.cost_per_order WHERE shop = 7 GROUP BY day, campaign", false},
+	{"cost_by_creative", "SELECT creative, sum(spend), sum(orders) FROM grosz.cost_by_creative GROUP BY creative", false},
+	{"cost_by_device", "SELECT device, sum(spend), sum(orders) FROM grosz.cost_by_device GROUP BY device", false},
+	{"cost_by_domain", "SELECT domain, sum(spend), sum(orders) FROM grosz.cost_by_domain GROUP BY domain", false},
+	{"cost_by_hour", "SELECT hour, sum(spend), sum(orders) FROM grosz.cost_by_hour GROUP BY hour", false},
+	{"cost_by_segment", "SELECT segment, sum(spend), sum(orders) FROM grosz.cost_by_segment GROUP BY segment", false},
+	{"attributions", "SELECT model, count(), sum(net) FROM grosz.attributions GROUP BY model", false},
+	{"attributed_orders", "SELECT shop, count() FROM grosz.attributed_orders GROUP BY shop", false},
+	{"orders", "SELECT shop, count(), sum(net) FROM grosz.orders GROUP BY shop", false},
+	{"settlements, one shop", "SELECT day, sum(amount) FROM grosz.settlements WHERE shop = 7 GROUP BY day", false},
+	{"settlements", "SELECT exchange, sum(amount), sum(disputed) FROM grosz.settlements GROUP BY exchange", false},
+	{"places", "SELECT domain, sum(bids), sum(wins) FROM grosz.places GROUP BY domain", true},
+	{"click_quality", "SELECT exchange, sum(clicks), sum(invalid_clicks) FROM grosz.click_quality GROUP BY exchange", false},
+	{"dropped", "SELECT sum(bids), sum(dropped) FROM grosz.dropped", false},
+	{"freshness", "SELECT * FROM grosz.freshness", false},
+}
+
+// Run fills the warehouse and measures it.
+func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
+	if cfg.Bids < 1000 {
+		return nil, fmt.Errorf("volume: %d bids; at least 1000", cfg.Bids)
+	}
+	if cfg.Slice == 0 {
+		cfg.Slice = 1_000_000
+	}
+	conn, err := cfg.ClickHouse.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := schema.Migrate(ctx, conn, cfg.Log); err != nil {
+		return nil, err
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_execution_time": 1200}))
+	r := new(Result)
+	if err := fill(ctx, conn, &cfg, r, out); err != nil {
+		return nil, err
+	}
+	if r.Views, err = ask(ctx, conn); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	roller, err := rollup.New(rollup.Config{ClickHouse: cfg.ClickHouse, Margin: rollup.NoMargin}, metrics.NewSet(), cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		n, err := roller.Round(ctx, conn)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			break
+		}
+		r.Units += n
+	}
+	r.Rolled = time.Since(began)
+	after, err := ask(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	for i := range after {
+		r.Views[i].Rolled = after[i].Live
+	}
+	err = conn.Select(ctx, &r.Tables, `SELECT table AS name, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts
+		WHERE database = 'grosz' AND active GROUP BY table HAVING rows > 0 ORDER BY bytes DESC`)
+	if err != nil {
+		return nil, fmt.Errorf("asking for sizes: %w", err)
+	}
+	return r, nil
+}
+
+func fill(ctx context.Context, conn driver.Conn, cfg *Config, r *Result, out io.Writer) error {
+	start := cfg.Now.UTC().Truncate(24 * time.Hour).Add(-days * 24 * time.Hour)
+	began := time.Now()
+	for from := 0; from < cfg.Bids; from += cfg.Slice {
+		for _, sql := range slice(start, cfg.Bids, from, min(cfg.Slice, cfg.Bids-from)) {
+			if err := conn.Exec(ctx, sql); err != nil {
+				return fmt.Errorf("filling: %w", err)
+			}
+		}
+		fmt.Fprintf(out, "  %d of %d bids after %s\n", min(from+cfg.Slice, cfg.Bids), cfg.Bids, time.Since(began).Round(time.Second))
+	}
+	r.Loaded = time.Since(began)
+	if err := conn.QueryRow(ctx, "SELECT (SELECT count() FROM grosz.events) + (SELECT count() FROM grosz.bids) + (SELECT count() FROM grosz.shop_events)").Scan(&r.Rows); err != nil {
+		return fmt.Errorf("counting rows: %w", err)
+	}
+	return nil
+}
+
+// ask times every question: the better of two.
+func ask(ctx context.Context, conn driver.Conn) ([]View, error) {
+	var all []View
+	for _, q := range questions {
+		v := View{Name: q.name, RollupsAnswer: q.rollups}
+		for try := range 2 {
+			began := time.Now()
+			if err := conn.Exec(ctx, q.sql+" FORMAT Null"); err != nil {
+				return nil, fmt.Errorf("%s: %w", q.name, err)
+			}
+			if took := time.Since(began); try == 0 || took < v.Live {
+				v.Live = took
+			}
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// Print writes the result as a person reads it.
+func (r *Result) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%d rows made and loaded in %s, %.0f rows/s; %d units worked out in %s\n\n", r.Rows, r.Loaded.Round(time.Second), float64(r.Rows)/r.Loaded.Seconds(), r.Units, r.Rolled.Round(time.Second))
+	fmt.Fprintln(w, "table\trows\tMB\tbytes/row")
+	for _, t := range r.Tables {
+		fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\n", t.Name, t.Rows, float64(t.Bytes)/1e6, float64(t.Bytes)/float64(t.Rows))
+	}
+	fmt.Fprintln(w, "\nquestion\twithout roll-ups\twith")
+	for _, v := range r.Views {
+		fmt.Fprintf(w, "%s\t%.2f s\t%.2f s\n", v.Name, v.Live.Seconds(), v.Rolled.Seconds())
+	}
+	return w.Flush()
+}
