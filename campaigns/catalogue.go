@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/intent"
 )
@@ -17,6 +18,7 @@ type Catalogue struct {
 	byCat    map[uint32][]*Product
 	popular  []*Product
 	intent   *intent.Index
+	mean     money.Nano // price of the available ones
 }
 
 // popularMost bounds Popular.
@@ -61,6 +63,7 @@ func NewCatalogueIn(products []Product, language string) *Catalogue {
 			c.byCat[h] = append(c.byCat[h], list...)
 		}
 	}
+	c.mean = meanPrice(order)
 	c.popular = order[:min(len(order), popularMost):min(len(order), popularMost)]
 	docs := make([]intent.Doc, len(order))
 	for i, p := range order {
@@ -68,6 +71,17 @@ func NewCatalogueIn(products []Product, language string) *Catalogue {
 	}
 	c.intent = intent.New(docs, language)
 	return c
+}
+
+// MeanPrice is that of the available products, 0 where there are none.
+func (c *Catalogue) MeanPrice() money.Nano { return c.mean }
+
+func meanPrice(list []*Product) money.Nano {
+	mean := 0.0
+	for i, p := range list {
+		mean += (float64(p.Price) - mean) / float64(i+1)
+	}
+	return money.Nano(mean)
 }
 
 // Len is the number of products, available or not.

@@ -34,6 +34,7 @@ func roles() []role {
 		{"up", "run everything on this machine; --demo adds shops, exchanges and shoppers", runUp},
 		{"bidder", "answer bid requests, take notices and shop events", runBidder},
 		{"loader", "move events from Kafka into ClickHouse", runLoader},
+		{"learner", "learn from the log what impressions are worth", runLearner},
 		{"console", "serve the marketers' API", runConsole},
 		{"broker", "embedded Kafka broker, for one machine", runBroker},
 		{"warehouse", "embedded ClickHouse engine, for one machine", runWarehouse},
