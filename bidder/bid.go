@@ -176,6 +176,7 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 		return r
 	}
 	b.describeImp(c, t.index, t.media)
+	c.learnt.ready = false
 	matches := c.matches()
 	if len(matches) == 0 {
 		return ReasonNoCampaign
@@ -191,6 +192,7 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 		}
 		out, r := b.offer(t, best)
 		if r == ReasonNone {
+			b.predicted(t, &out)
 			c.bids = append(c.bids, out)
 			last = ReasonNone
 			if !t.lanesLeft() {
@@ -268,6 +270,7 @@ func (b *Bidder) record(c *bidContext) {
 			BidPrice: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency, Rate: o.rate,
 			Test: c.view.Test, Node: b.cfg.Node, RequestID: clip(c.view.ID, 64), ImpID: clip(imp.ID, 64),
 			Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
+			Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
 		}
 		b.bidLog.Put(&c.event)
 	}

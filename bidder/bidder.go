@@ -19,6 +19,7 @@ import (
 	"github.com/grosz/grosz/bidder/geo"
 	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/bidder/traffic"
+	"github.com/grosz/grosz/bidder/value"
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/events"
@@ -147,6 +148,9 @@ type Bidder struct {
 	log   *slog.Logger
 
 	state     atomic.Pointer[State]
+	model     atomic.Pointer[value.Model] // nil: none has come yet
+	models    modelCounts
+	shape     dayShape // housekeeping's
 	exchanges map[string]*Exchange
 	publishMu sync.Mutex // of rates, and of publishing States in order
 	rates     *money.Rates

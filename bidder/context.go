@@ -41,6 +41,7 @@ type bidContext struct {
 	basis    privacy.Basis    // what may be done with the person
 
 	wanted     []wanted.Signal // of partners
+	learnt     learnt
 	candidates []candidate
 	bids       []bid
 	claims     []claimed // impressions that other exchanges may not get a bid for
@@ -82,6 +83,9 @@ type bid struct {
 	deal     *openrtb.Deal
 	vast     creatives.VASTVersion
 	ttl      time.Duration // how long the hold stands, which is bid.exp
+
+	features     span    // in the context's learnt.text
+	click, order float64 // what was predicted
 }
 
 // rateCache remembers this request's rates by shop currency: there are few.
@@ -138,6 +142,7 @@ func newContext(seed [32]byte) *bidContext {
 func (c *bidContext) reset() {
 	c.view.Reset()
 	c.facts.Reset()
+	c.learnt.reset()
 	c.state, c.exchange, c.matched = nil, nil, false
 	c.check = selfCheck{sent: c.check.sent[:0]}
 	c.user, c.basis = segments.UserKey{}, privacy.Basis{}

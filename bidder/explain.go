@@ -238,6 +238,7 @@ func (e *explaining) media(out *ExplainedImp, i int, media uint8) {
 	misses, opened := t.openMisses()
 	out.Reasons = append(out.Reasons, misses...)
 	e.b.describeImp(e.c, i, media)
+	e.c.learnt.ready = false
 	out.Matched = len(e.snapshot.Match(&e.c.facts, e.c.matcher))
 	out.Looked, out.Failing = len(e.snapshot.Campaigns), map[string]int{}
 	var nearest *ExplainedCampaign
@@ -285,10 +286,13 @@ func (e *explaining) campaign(t *terms, k int32, opened bool) ExplainedCampaign 
 		out.Failing = append(out.Failing, Miss{Rule: "targeting", Detail: clause.Text, Pos: clause.Pos})
 	}
 	out.Intent = e.intent(camp)
-	out.Value = e.value(k)
+	out.Value = e.value(t, k)
 	to, back, ok := c.rates.of(c.state.Rates, camp.Shop.Currency, c.currency)
 	if ok {
 		out.Rate, out.Price = to, out.Value.CPM.ConvertDown(to)
+		if p := c.state.paces[k]; p != nil {
+			out.Value.Pace, out.Price = p.K(), p.Scale(out.Price)
+		}
 	} else {
 		out.Failing = append(out.Failing, Miss{Rule: ReasonCurrency.String(), Detail: "no rate from " + camp.Shop.Currency.String() + " to the bid's currency"})
 	}
@@ -302,13 +306,17 @@ func (e *explaining) campaign(t *terms, k int32, opened bool) ExplainedCampaign 
 	return out
 }
 
-func (e *explaining) value(k int32) ExplainedValue {
+func (e *explaining) value(t *terms, k int32) ExplainedValue {
 	camp := e.snapshot.Campaigns[k]
 	v := ExplainedValue{
 		Currency: camp.Shop.Currency.String(), Base: camp.Bid.CPM, Max: camp.Bid.MaxCPM, CPM: e.snapshot.BidCPM(k, e.c.matcher),
 	}
 	for _, b := range e.snapshot.ExplainBoosts(k, e.c.matcher) {
 		v.Boosts = append(v.Boosts, ExplainedBoost{When: b.When, BPS: b.BPS, Holds: b.Holds})
+	}
+	if goal, orders := e.snapshot.HasGoal(k); goal {
+		v.CPM = e.b.goalCPM(t, k, orders)
+		v.Goal = e.goal(camp.ID)
 	}
 	return v
 }

@@ -52,10 +52,12 @@ func (b *Bidder) shadow(o outside) *shadow {
 	sh.exchanges, sh.rates = map[string]*Exchange{x.Name: x}, o.rates
 	sh.metrics, sh.checks, sh.gate = newMetrics(sh), newSelfChecks(), newGate(0, -1)
 	sh.profiles.Store(o.profiles)
+	sh.model.Store(b.model.Load())
 	sh.segments = b.segments.fromScratch(o.profiles)
 	o.exchange = x
 	s := &shadow{outside: o, b: sh}
 	s.state = newState(o.snapshot, sh.exchanges, o.rates, sh.book, &sh.refusals)
+	s.state.borrowPaces(&b.refusals)
 	sh.state.Store(s.state)
 	return s
 }

@@ -135,7 +135,26 @@ type ExplainedValue struct {
 	Base     money.CPM        `json:"base"`
 	Boosts   []ExplainedBoost `json:"boosts,omitempty"`
 	Max      money.CPM        `json:"max,omitempty"`
-	CPM      money.CPM        `json:"cpm"` // base × boosts that hold, at most max
+	CPM      money.CPM        `json:"cpm"` // base × boosts that hold, at most max; with goals the least that they allow
+	Goal     *ExplainedGoal   `json:"goal,omitempty"`
+	// Pace is the factor by which the bid is lowered for the day's budget to
+	// last; absent where the day is not paced.
+	Pace float64 `json:"pace,omitempty"`
+}
+
+// ExplainedGoal is how a campaign's goals made its value. CPMs are in the
+// shop's currency, without the fee.
+type ExplainedGoal struct {
+	PClick     float64              `json:"p_click"`
+	POrder     float64              `json:"p_order,omitempty"` // after a click
+	OrderValue money.Nano           `json:"order_value,omitempty"`
+	Control    float64              `json:"control,omitempty"` // brings the average cost of an order to its target
+	Allows     map[string]money.CPM `json:"allows"`            // CPM by limit
+	Bound      string               `json:"bound"`             // the limit that is the least
+	Model      int64                `json:"model,omitempty"`   // version, ms UTC; absent: what is usual is believed
+	// State is how the campaign fared in the last minutes, and Detail says it.
+	State  string `json:"state"`
+	Detail string `json:"detail"`
 }
 
 // ExplainedBoost is a factor of the value in basis points.

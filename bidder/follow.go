@@ -46,6 +46,7 @@ func (b *Bidder) Follow(ctx context.Context) error {
 	if len(b.partners) > 0 {
 		g.Go(after(b.followIntent))
 	}
+	g.Go(func() error { return b.followModels(ctx) })
 	g.Go(func() error { b.housekeeping(ctx); return nil })
 	if b.leases == nil {
 		b.ready[3].Store(true)
@@ -281,6 +282,12 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		}
 		if n%200 == 0 {
 			b.recordDrops()
+		}
+		if n%planRounds == 0 {
+			b.plan()
+		}
+		if n%goalFadeEvery == 0 {
+			b.state.Load().fadeGoals()
 		}
 		if n%72_000 == 0 { // hourly
 			b.people.lateCounts()

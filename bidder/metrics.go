@@ -132,6 +132,9 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 		}
 	}
 	b.refusals.write(w)
+	s.writeGoals(w)
+	s.writePaces(w)
+	b.writeModelMetrics(w)
 	b.people.writeMetrics(w)
 	b.judge.writeMetrics(w)
 	b.played.write(w)

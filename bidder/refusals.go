@@ -10,7 +10,9 @@ import (
 // refusalCounts counts refusals by campaign and reason. It is bounded by the
 // number of campaigns.
 type refusalCounts struct {
-	byID sync.Map // campaign id → *[numReasons]atomic.Uint64
+	byID  sync.Map // campaign id → *[numReasons]atomic.Uint64
+	goals sync.Map // campaign id → *goalCounts
+	paces sync.Map // campaign id → *pacing.Pace
 
 	// Most are for the floor, a few dozen a request: those counts stand beside
 	// each other, so that they stay in the processor's cache.
@@ -44,6 +46,12 @@ func (r *refusalCounts) of(campaign uint32) *[numReasons]atomic.Uint64 {
 		v, _ = r.byID.LoadOrStore(campaign, new([numReasons]atomic.Uint64))
 	}
 	return v.(*[numReasons]atomic.Uint64)
+}
+
+// goalOf counts how a campaign with goals fares.
+func (r *refusalCounts) goalOf(campaign uint32) *goalCounts {
+	v, _ := r.goals.LoadOrStore(campaign, new(goalCounts))
+	return v.(*goalCounts)
 }
 
 func (r *refusalCounts) write(w io.Writer) {

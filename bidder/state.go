@@ -18,6 +18,8 @@ type State struct {
 	Rates     *money.Rates
 	// accounts of the campaigns, by their dense index in Snapshot.
 	accounts []*pacing.Account
+	goals    []*goalCounts  // nil for a campaign without goals
+	paces    []*pacing.Pace // nil where the day is not paced
 	refusals []*[numReasons]atomic.Uint64
 	floors   []*atomic.Uint64              // refusals for the floor
 	versions map[*campaigns.Creative]int64 // creatives.Version
@@ -30,13 +32,19 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 	n := len(snap.Campaigns)
 	s := &State{
 		Snapshot: snap, Exchanges: exchanges, Rates: rates,
-		accounts: make([]*pacing.Account, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
+		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*pacing.Pace, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
 	s.capped = cappedShops(snap)
 	for i, c := range snap.Campaigns {
 		a := book.Account(c.ID)
 		a.SetLimits(pacing.Limits{Total: c.Budget.Total, Day: c.Budget.Day})
+		if goal, _ := snap.HasGoal(int32(i)); goal {
+			s.goals[i] = refusals.goalOf(c.ID)
+		}
+		if paced(c) {
+			s.paces[i] = refusals.paceOf(c.ID)
+		}
 		s.accounts[i], s.refusals[i], s.floors[i] = a, refusals.of(c.ID), refusals.floorOf(c.ID)
 		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {
 			for _, cr := range list {

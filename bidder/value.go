@@ -3,8 +3,8 @@ package bidder
 import "github.com/grosz/grosz/internal/money"
 
 // value prices every matching campaign in the bid's currency into
-// c.candidates: its CPM after the boosts that hold, converted and rounded
-// down. Equal prices are ordered by a drawn number, so that ties are fair.
+// c.candidates: its CPM after the boosts that hold, or what its goals allow
+// (goal.go), lowered by its pace (paces.go), converted and rounded down. Equal prices are ordered by a drawn number, so that ties are fair.
 // Who cannot reach the least floor of the impression is refused here, most of
 // them before their boosts are asked about: in a busy market that is nearly
 // everybody, and to filter them first would cost more than all the rest. It
@@ -25,9 +25,21 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 		if least > 0 && inCurrency(top, to) < least {
 			refused++
 			b.campaignRefused(c.state, m, ReasonFloor)
+			if g := c.state.goals[m]; g != nil {
+				g.asks(inCurrency(top, to), least)
+			}
 			continue
 		}
-		cpm := inCurrency(b.tired(c, m, snap.BidCPM(m, c.matcher)), to)
+		var cpm money.CPM
+		if goal, orders := snap.HasGoal(m); goal {
+			cpm = inCurrency(b.tired(c, m, b.goalCPM(t, m, orders)), to)
+			c.state.goals[m].asks(cpm, least)
+		} else {
+			cpm = inCurrency(b.tired(c, m, snap.BidCPM(m, c.matcher)), to)
+		}
+		if p := c.state.paces[m]; p != nil {
+			cpm = p.Scale(cpm)
+		}
 		if cpm <= 0 {
 			c.exchange.counters.filtered[ReasonNoPrice].Add(1)
 			last = ReasonNoPrice

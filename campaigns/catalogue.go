@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/intent"
 )
@@ -17,8 +18,9 @@ type Catalogue struct {
 	byCat    map[uint32][]*Product
 	popular  []*Product
 	intent   *intent.Index
-	language string // as the shop says it, for intent
-	behind   bool   // intent is of an older catalogue, some products are not in it
+	language string     // as the shop says it, for intent
+	behind   bool       // intent is of an older catalogue, some products are not in it
+	mean     money.Nano // price of the available ones
 }
 
 // popularMost bounds Popular.
@@ -63,6 +65,7 @@ func newShelves(products []Product, language string) *Catalogue {
 			c.byCat[h] = append(c.byCat[h], list...)
 		}
 	}
+	c.mean = meanPrice(available)
 	c.popular = available[:min(len(order), popularMost):min(len(order), popularMost)]
 	return c
 }
@@ -96,6 +99,17 @@ func (c *Catalogue) readIntent() *intent.Index {
 		docs[i] = intent.Doc{Title: p.Title, Brand: p.Brand, Category: p.Category, Pos: x.pos}
 	}
 	return intent.New(docs, c.language)
+}
+
+// MeanPrice is that of the available products, 0 where there are none.
+func (c *Catalogue) MeanPrice() money.Nano { return c.mean }
+
+func meanPrice(list []*Product) money.Nano {
+	mean := 0.0
+	for i, p := range list {
+		mean += (float64(p.Price) - mean) / float64(i+1)
+	}
+	return money.Nano(mean)
 }
 
 // Len is the number of products, available or not.

@@ -179,3 +179,16 @@ func (d *Docs) Input() Input {
 	}
 	return in
 }
+
+// Shop returns a shop's document, or nil.
+func (d *Docs) Shop(id uint32) *Shop { return d.shops[id] }
+
+// Campaign returns a campaign's document, or nil.
+func (d *Docs) Campaign(id uint32) *Campaign { return d.campaigns[id] }
+
+// EachCampaign calls f for every campaign, in no order.
+func (d *Docs) EachCampaign(f func(*Campaign)) {
+	for _, c := range d.campaigns {
+		f(c)
+	}
+}

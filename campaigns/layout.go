@@ -33,6 +33,7 @@ type price struct {
 	cpm, most money.CPM // most: 0 is no bound
 	from      uint32
 	boosts    uint32
+	goal      *goal // nil: the price is cpm alone
 }
 
 // bound is what a campaign never bids more than: all that is asked of most
@@ -129,6 +130,9 @@ func (x *index) addCode(code []instr) (from uint32) {
 
 func (x *index) addPrice(cc *CompiledCampaign) (price, bound) {
 	p := price{cpm: cc.Bid.CPM, most: cc.Bid.MaxCPM, from: uint32(len(x.boosts)), boosts: uint32(len(cc.boosts))}
+	if p.goal = newGoal(cc); p.goal != nil && p.cpm == 0 {
+		p.cpm = p.most // the value is what it is; this is its bound
+	}
 	top := p.cpm
 	for _, b := range cc.boosts {
 		from := x.addCode(b.expr.code)

@@ -151,23 +151,29 @@ func standardSize(w, h int) bool {
 // m's latest Match and what the user's segments multiply, at most MaxCPM as
 // the segments raise it, in the shop's currency.
 func (s *Snapshot) BidCPM(campaign int32, m *Matcher) money.CPM {
+	p, most := s.raised(campaign, m, s.index.prices[campaign].cpm)
+	if most > 0 {
+		p = min(p, most)
+	}
+	return p
+}
+
+// raised is a price after the boosts and segments that hold, and its bound; a
+// bound of 0 is none.
+func (s *Snapshot) raised(campaign int32, m *Matcher, p money.CPM) (price, most money.CPM) {
 	x := &s.index
 	q := &x.prices[campaign]
-	p := q.cpm
 	for i := range x.boosts[q.from : q.from+q.boosts] {
 		b := &x.boosts[int(q.from)+i]
 		if m.jump(x.code[b.from:b.end]) {
 			p = p.Scale(b.bps)
 		}
 	}
-	most := q.most
+	most = q.most
 	if x.raised {
 		p, most = m.withSegments(s.Campaigns[campaign].Shop, p, most)
 	}
-	if most > 0 {
-		p = min(p, most)
-	}
-	return p
+	return p, most
 }
 
 // TopCPM is what the campaign's BidCPM never exceeds, and its currency.

@@ -98,7 +98,12 @@ type Campaign struct {
 	// everyone (run of network).
 	Targeting string `json:"targeting"`
 	Bid       Bid    `json:"bid"`
-	Budget    Budget `json:"budget"`
+	// Goal bounds the bid by what an impression is likely to bring; see Goal.
+	Goal   Goal   `json:"goal,omitzero"`
+	Budget Budget `json:"budget"`
+	// Pacing says how a day's budget is spread over the day: PacingEven,
+	// PacingFront or PacingASAP; empty is PacingASAP.
+	Pacing string `json:"pacing,omitempty"`
 	// Frequency caps impressions per user; zero means no cap.
 	Frequency Frequency  `json:"frequency"`
 	StartMS   int64      `json:"start,omitempty"` // 0: at once
@@ -109,7 +114,8 @@ type Campaign struct {
 // Bid says what an impression is worth to the campaign, in the shop's
 // currency.
 type Bid struct {
-	// CPM is the price for an ordinary matching impression.
+	// CPM is the price for an ordinary matching impression; 0 only beside a
+	// Goal and a MaxCPM.
 	CPM money.CPM `json:"cpm"`
 	// MaxCPM bounds the price after boosts; 0 means no bound but the boosts'.
 	MaxCPM money.CPM `json:"max_cpm,omitempty"`

@@ -61,7 +61,8 @@ func checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop, p *problems
 	checkOneOf(p, "body.kind", c.Kind, campaigns.KindRemarketing, campaigns.KindIntent, campaigns.KindInterest)
 	checkOneOf(p, "body.status", c.Status, campaigns.StatusActive, campaigns.StatusPaused, campaigns.StatusArchived)
 	checkExpression(p, "body.targeting", c.Targeting, shop)
-	checkBid(p, &c.Bid, shop)
+	checkBid(p, &c.Bid, c.Goal.Any(), shop)
+	checkGoal(p, c)
 	checkAmount(p, "body.budget.total", c.Budget.Total)
 	checkAmount(p, "body.budget.day", c.Budget.Day)
 	checkAmount(p, "body.budget.week", c.Budget.Week)
@@ -101,8 +102,29 @@ func checkExpression(p *problems, at, expr string, shop *campaigns.Shop) {
 	}
 }
 
-func checkBid(p *problems, b *campaigns.Bid, shop *campaigns.Shop) {
-	if b.CPM <= 0 || b.CPM > campaigns.MaxCPM {
+// checkGoal notes what is wrong with goals and pacing.
+func checkGoal(p *problems, c *campaigns.Campaign) {
+	g := &c.Goal
+	for _, x := range []struct {
+		at string
+		n  money.Nano
+	}{{"body.goal.max_cpc", g.MaxCPC}, {"body.goal.target_cpo", g.TargetCPO}} {
+		if x.n < 0 || x.n > campaigns.MaxGoal {
+			p.add(x.at, "%s must be from 0 (no such goal) to %s", x.n, money.Nano(campaigns.MaxGoal))
+		}
+	}
+	checkRange(p, "body.goal.target_roas_bps", g.TargetROASBPS, 0, campaigns.MaxGoalBPS)
+	checkRange(p, "body.goal.share_bps", g.ShareBPS, 0, campaigns.MaxBoostBPS)
+	if g.Any() && c.Bid.CPM == 0 && c.Bid.MaxCPM == 0 {
+		p.add("body.bid.max_cpm", "is missing: with a goal and no bid.cpm it bounds what a prediction may bid")
+	}
+	if c.Pacing != "" {
+		checkOneOf(p, "body.pacing", c.Pacing, campaigns.PacingEven, campaigns.PacingFront, campaigns.PacingASAP)
+	}
+}
+
+func checkBid(p *problems, b *campaigns.Bid, goal bool, shop *campaigns.Shop) {
+	if b.CPM < 0 || b.CPM == 0 && !goal || b.CPM > campaigns.MaxCPM {
 		p.add("body.bid.cpm", "%s must be more than 0 and at most %s", b.CPM, campaigns.MaxCPM)
 	}
 	switch {

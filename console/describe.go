@@ -23,6 +23,8 @@ var documented = map[string]map[string]fieldDoc{
 		"status":    {text: "Only an active one bids; a new one is paused unless it says otherwise", enum: []any{"active", "paused", "archived"}},
 		"targeting": {text: "Expression that says who and where; empty means everyone. See /targeting/predicates"},
 		"bid":       {text: "What an impression is worth", required: true},
+		"goal":      {text: "What a click or an order may cost; the bid is the least of what the goals and bid.cpm allow"},
+		"pacing":    {text: "How a day's budget is spread: asap (as before; also when left out), even, front_loaded", enum: []any{"", "even", "front_loaded", "asap"}},
 		"budget":    {text: "What may be spent"},
 		"frequency": {text: "How often one person may see it; both 0 means without a cap"},
 		"start":     {text: "When it starts, ms UTC; 0 means at once. A time in RFC 3339 is taken too"},
@@ -47,9 +49,15 @@ var documented = map[string]map[string]fieldDoc{
 		"ttl_days":    {text: "Of an imported segment: how many days a member stays after the import; 0 is for good"},
 	},
 	"Bid": {
-		"cpm":     {text: "Price of a thousand ordinary impressions in the shop's currency", required: true},
+		"cpm":     {text: "Price of a thousand ordinary impressions in the shop's currency; may be 0 beside a goal and a max_cpm"},
 		"max_cpm": {text: "Bound of the price after boosts; 0 means none"},
 		"boosts":  {text: "All that hold multiply the price"},
+	},
+	"Goal": {
+		"max_cpc":         {text: "A click may cost so much at most, fee included; 0 means no such goal. A segment's max_bps raises it"},
+		"target_cpo":      {text: "An order is to cost so much on average, fee included; 0 means no such goal"},
+		"target_roas_bps": {text: "Turnover for each unit spent, in basis points: 50000 is five times; 0 means no such goal"},
+		"share_bps":       {text: "Part of the expected turnover that is bid, in basis points; 0 means no such goal"},
 	},
 	"Boost": {
 		"when": {text: "Expression in the targeting language", required: true},

@@ -60,6 +60,9 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	w.str("country", e.Country)
 	w.num("w", int64(e.W))
 	w.num("h", int64(e.H))
+	w.str("features", e.Features)
+	w.num("click_ppb", e.ClickPPB)
+	w.num("order_ppb", e.OrderPPB)
 	return append(w.dst, '}', '\n')
 }
 

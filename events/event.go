@@ -28,6 +28,7 @@ const (
 	TopicBids       = "grosz.bids"        // bids and refusal counts; may drop, counted
 	TopicShopEvents = "grosz.shop-events" // keyed by shop and user: behaviour and orders
 	TopicCampaigns  = "grosz.campaigns"   // compacted: shops, campaigns, products
+	TopicModels     = "grosz.models"      // compacted: what the learner has learned, in chunks
 )
 
 // Type of an event on TopicEvents and TopicBids.
@@ -202,6 +203,12 @@ type Event struct {
 	Country   string `json:"country"`
 	W         int    `json:"w"`
 	H         int    `json:"h"`
+	// Features is what the bid's value was predicted from, as bidder/value
+	// writes it; ClickPPB and OrderPPB are the predictions themselves, of a
+	// click and of an order after one, in 10⁻⁹.
+	Features string `json:"features"`
+	ClickPPB int64  `json:"click_ppb"`
+	OrderPPB int64  `json:"order_ppb"`
 }
 
 // ErrSchema is what Unmarshal wraps for a message that is not an event.

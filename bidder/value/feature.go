@@ -17,7 +17,7 @@ const (
 	FieldSize
 	FieldDevice
 	FieldOS
-	FieldHour // of the shop's day
+	FieldHour // of the day, UTC
 	FieldWeekday
 	FieldCountry
 	FieldRegion

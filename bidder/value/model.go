@@ -18,6 +18,36 @@ const (
 	maxP = 0.9
 )
 
+// Bounds of Shop.Control.
+const (
+	MinControl = 0.05
+	MaxControl = 4
+)
+
+// What is believed of a target before anything was learned: the usual display
+// ad has about one click in a thousand, the usual shop one order in a hundred
+// clicks.
+const (
+	PriorClick = 0.001
+	PriorOrder = 0.01
+)
+
+// Prior is what is believed of a target before anything was learned.
+func Prior(t Target) float64 {
+	if t == Click {
+		return PriorClick
+	}
+	return PriorOrder
+}
+
+// PriorLogOdds is Prior as a Global's: see probability.
+func PriorLogOdds(t Target) float64 {
+	if t == Click {
+		return math.Log(PriorClick / (1 - PriorClick))
+	}
+	return math.Log(PriorOrder)
+}
+
 // Table holds weights by hashed feature; its length is a power of two.
 type Table []float32
 
@@ -87,6 +117,12 @@ type Shop struct {
 	// own under 0. It follows changes of the base rate that weights follow too
 	// slowly.
 	Calibration [NumTargets]map[uint32]float32
+	// OrderValue is what a kept order of the shop is worth on average,
+	// nano-units of its currency; 0: not known.
+	OrderValue int64
+	// Control multiplies what orders are worth, by campaign, 1 where absent: it
+	// brings their average cost to the campaign's target.
+	Control map[uint32]float32
 }
 
 // ErrModel marks a model that may not be used.
@@ -105,6 +141,14 @@ func (m *Model) Validate() error {
 		}
 	}
 	for id, s := range m.Shops {
+		if s.OrderValue < 0 {
+			return fmt.Errorf("%w: shop %d: an order is worth %d", ErrModel, id, s.OrderValue)
+		}
+		for c, v := range s.Control {
+			if !(v >= MinControl && v <= MaxControl) {
+				return fmt.Errorf("%w: shop %d: control of campaign %d is %v", ErrModel, id, c, v)
+			}
+		}
 		for t := range s.Table {
 			if b := float64(s.Bias[t]); math.IsNaN(b) || math.IsInf(b, 0) {
 				return fmt.Errorf("%w: shop %d, %s: bias is %v", ErrModel, id, Target(t), b)

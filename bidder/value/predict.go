@@ -46,6 +46,17 @@ func (s *Score) Predict(t Target, shop, campaign uint32, features []Feature) (p 
 	return probability(t, x, float64(c)), true
 }
 
+// Shop is what a shop's own events taught; nil where that is nothing.
+func (s *Score) Shop(shop uint32) *Shop {
+	if s.model == nil {
+		return nil
+	}
+	if shop != s.shopID {
+		s.enter(shop)
+	}
+	return s.shop
+}
+
 func (s *Score) enter(shop uint32) {
 	s.shopID, s.shop, s.sum = shop, s.model.Shops[shop], s.global
 	if s.shop != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math"
 	"slices"
 )
@@ -15,7 +16,7 @@ import (
 // table is zero.
 const (
 	modelMagic  = "GRZM"
-	modelFormat = 1
+	modelFormat = 2
 	// maxShops bounds what a reader makes room for.
 	maxShops = 100_000
 	// maxCalibrations bounds the campaigns of one shop.
@@ -55,16 +56,17 @@ func (s *Shop) append(dst []byte) []byte {
 	for t := range s.Table {
 		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(s.Bias[t]))
 		dst = s.Table[t].append(dst)
-		ids := make([]uint32, 0, len(s.Calibration[t]))
-		for id := range s.Calibration[t] {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
-		dst = binary.AppendUvarint(dst, uint64(len(ids)))
-		for _, id := range ids {
-			dst = binary.AppendUvarint(dst, uint64(id))
-			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(s.Calibration[t][id]))
-		}
+		dst = appendByCampaign(dst, s.Calibration[t])
+	}
+	dst = binary.AppendUvarint(dst, uint64(s.OrderValue))
+	return appendByCampaign(dst, s.Control)
+}
+
+func appendByCampaign(dst []byte, m map[uint32]float32) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(m)))
+	for _, id := range slices.Sorted(maps.Keys(m)) {
+		dst = binary.AppendUvarint(dst, uint64(id))
+		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(m[id]))
 	}
 	return dst
 }
@@ -184,18 +186,26 @@ func (r *reader) shop() *Shop {
 	for t := range s.Table {
 		s.Bias[t] = r.float32()
 		s.Table[t] = r.table()
-		n := r.count(maxCalibrations)
-		if r.failed || n*5 > len(r.rest) {
-			r.failed = true
-			return s
-		}
-		if n > 0 {
-			s.Calibration[t] = make(map[uint32]float32, n)
-		}
-		for range n {
-			id := uint32(r.count(math.MaxUint32))
-			s.Calibration[t][id] = r.float32()
-		}
+		s.Calibration[t] = r.byCampaign()
 	}
+	s.OrderValue = int64(r.count(math.MaxInt64))
+	s.Control = r.byCampaign()
 	return s
+}
+
+func (r *reader) byCampaign() map[uint32]float32 {
+	n := r.count(maxCalibrations)
+	if r.failed || n*5 > len(r.rest) {
+		r.failed = true
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make(map[uint32]float32, n)
+	for range n {
+		id := uint32(r.count(math.MaxUint32))
+		out[id] = r.float32()
+	}
+	return out
 }

@@ -35,6 +35,7 @@ func roles() []role {
 		{"bidder", "answer bid requests, take notices and shop events", runBidder},
 		{"loader", "move events from Kafka into ClickHouse", runLoader},
 		{"ledger", "keep the double-entry ledger in ClickHouse", runLedger},
+		{"learner", "learn from the log what impressions are worth", runLearner},
 		{"console", "serve the marketers' API", runConsole},
 		{"broker", "embedded Kafka broker, for one machine", runBroker},
 		{"warehouse", "embedded ClickHouse engine, for one machine", runWarehouse},

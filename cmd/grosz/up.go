@@ -189,6 +189,7 @@ func (c *upConfig) children() []child {
 	list := []child{
 		{"bidder", []string{"--bidder", c.Bidder, "--kafka", kafkaAddr, "--public-url", c.Public, "--metrics", c.Metrics, "--profiles", strconv.Itoa(c.Profiles), wide}},
 		{"console", append([]string{"--console", c.Console, "--bidder", c.Bidder, "--public-url", c.Public, "--kafka", kafkaAddr, "--bidder-metrics", c.Metrics, "--metrics", freeAddr(), wide}, toClick...)},
+		{"learner", []string{"--kafka", kafkaAddr, "--metrics", freeAddr()}},
 		{"loader", append([]string{"--kafka", kafkaAddr, "--metrics", freeAddr()}, toClick...)},
 		{"ledger", append([]string{"--kafka", kafkaAddr, "--metrics", freeAddr()}, toClick...)},
 	}

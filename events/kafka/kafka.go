@@ -38,6 +38,7 @@ func Topics(partitions int) []TopicSpec {
 		partitions = 4
 	}
 	return append(CampaignTopics(), []TopicSpec{
+		{Name: events.TopicModels, Partitions: 1, Compacted: true},
 		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
 		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},

@@ -40,6 +40,7 @@ func may() map[string][]string {
 		"bidder/openrtb":     {"internal/..."},
 		"bidder/value":       {"internal/..."},
 		"bidder/value/learn": {"bidder/value", "events", "internal/..."},
+		"bidder/learner":     {"bidder/value", "bidder/value/learn", "campaigns", "events", "events/kafka", "internal/..."},
 		"campaigns":          {"campaigns/taxonomy", "segments", "segments/rules", "segments/intent", "events", "internal/..."},
 		"campaigns/taxonomy": {},
 		"segments/rules":     {"segments", "internal/..."},

@@ -90,19 +90,47 @@ func (t *Trainer) Click(id events.ID, atMS int64) {
 	t.Learn(value.Order, &x.example, false, t.order.in(0)/2)
 }
 
-// Order notes the first order that a click led to.
-func (t *Trainer) Order(id events.ID, atMS int64) {
+// Touched is what an order is counted for.
+type Touched struct {
+	Shop, Campaign uint32
+	AtMS           int64 // of the click
+}
+
+// Order notes the first order that a click led to. counted is false for a
+// further one, and where the click is not known.
+func (t *Trainer) Order(id events.ID, atMS int64) (to Touched, counted bool) {
 	x, ok := t.stream.open[id]
 	if !ok || !x.clicked {
 		t.stream.unknown++
-		return
+		return to, false
 	}
 	if x.ordered != 0 {
-		return
+		return to, false
 	}
 	x.ordered = int8(max(stepOf(max(atMS-x.atMS, 0)), int(x.step))) + 1
 	t.at(atMS)
 	t.Learn(value.Order, &x.example, true, 1)
+	return Touched{x.example.Shop, x.example.Campaign, x.atMS}, true
+}
+
+// TakeBack undoes the order of a click that was cancelled or returned: what it
+// taught is taught the other way. counted is false where there is none.
+func (t *Trainer) TakeBack(id events.ID, atMS int64) (to Touched, counted bool) {
+	x, ok := t.stream.open[id]
+	if !ok || x.ordered == 0 {
+		return to, false
+	}
+	x.ordered = 0
+	t.at(atMS)
+	t.Learn(value.Order, &x.example, true, -1)
+	return Touched{x.example.Shop, x.example.Campaign, x.atMS}, true
+}
+
+// Knows tells whether a bid's impression or click waits, and whether it is a
+// click.
+func (t *Trainer) Knows(id events.ID) (shown, clicked bool) {
+	x, ok := t.stream.open[id]
+	return ok, ok && x.clicked
 }
 
 // Advance lets time pass to now, ms UTC: impressions whose click did not come

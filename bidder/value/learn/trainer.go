@@ -84,6 +84,10 @@ type target struct {
 	shops  map[uint32]*ftrl
 	gauges map[uint32]map[uint32]*gauge // shop, campaign
 	mean   mean
+	usual  float64 // log-odds before anything was learned
+	// What was learned so far.
+	examples, positives int64
+	total               gauge // of everything
 }
 
 // Trainer learns from examples, and from a stream of impressions, clicks and
@@ -109,6 +113,7 @@ func New(cfg Config) (*Trainer, error) {
 		t.targets[i] = target{
 			global: newFTRL(cfg.GlobalBits, cfg.Rates), seen: make([]uint64, 1<<cfg.GlobalBits),
 			shops: map[uint32]*ftrl{}, mean: newMean(cfg.GlobalBits), gauges: map[uint32]map[uint32]*gauge{},
+			usual: value.PriorLogOdds(value.Target(i)),
 		}
 	}
 	return t, nil
@@ -123,6 +128,10 @@ func (t *Trainer) Learn(tg value.Target, e *Example, label bool, w float64) {
 	}
 	offset := x.released(e.Placement, t.cfg.K)
 	x.global.update(e.Placement, sigmoid(x.global.score(e.Placement)), y, w)
+	x.examples++
+	if label {
+		x.positives += int64(math.Copysign(1, w))
+	}
 	x.all |= 1 << (e.Shop & 63)
 	for _, f := range e.Placement {
 		x.seen[uint32(f)&uint32(len(x.seen)-1)] |= 1 << (e.Shop & 63)
@@ -142,6 +151,7 @@ func (t *Trainer) Learn(tg value.Target, e *Example, label bool, w float64) {
 			expected = 0
 		}
 	}
+	x.total.add(tg, t.nowMS, expected, observed)
 	x.gauge(e.Shop, 0).add(tg, t.nowMS, expected, observed)
 	x.gauge(e.Shop, e.Campaign).add(tg, t.nowMS, expected, observed)
 }
@@ -158,10 +168,11 @@ func (x *target) released(placement []value.Feature, k int) float64 {
 	return sum
 }
 
-// prior is the global part's base rate, once K shops made it.
+// prior is the global part's base rate, once K shops made it; before, what is
+// usual.
 func (x *target) prior(k int) float64 {
 	if bits.OnesCount64(x.all) < k {
-		return 0
+		return x.usual
 	}
 	return x.global.biasWeight()
 }
