@@ -33,7 +33,8 @@ const (
 	// included.
 	MaxAnimationMS = 30_000
 	// MinVideoMS and MaxVideoMS bound the length of a video.
-	MinVideoMS, MaxVideoMS = 1_000, 180_000
+	MinVideoMS = 1_000
+	MaxVideoMS = 180_000
 	// MaxPixels bounds a picture; maxPixels what all frames of one take.
 	MaxPixels = 4_000_000
 	maxPixels = 48_000_000
