@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/internal/durable"
 	"github.com/grosz/grosz/segments"
 )
 
@@ -87,28 +88,10 @@ func (c *checkpoint) save() error {
 	if c.path == "" {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.path), filepath.Base(c.path)+".new-*")
-	if err != nil {
+	if err := durable.Replace(c.path, 0o600, func(w io.Writer) error { return c.write(w, c.next) }); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = errors.Join(c.write(w, c.next), w.Flush(), f.Sync(), f.Close())
-	if err == nil {
-		err = errors.Join(os.Rename(f.Name(), c.path), syncDir(filepath.Dir(c.path)))
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write checkpoint %s: %w", c.path, err), os.Remove(f.Name()))
-	}
 	return nil
-}
-
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // restore reads a checkpoint with read. None, or a damaged one, is no error:

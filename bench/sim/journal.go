@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+
+	"github.com/grosz/grosz/internal/durable"
 )
 
 // journal is an append-only file of JSON lines, each after its CRC-32. What
@@ -65,7 +67,7 @@ func openJournal(path string, each func([]byte) error) (*journal, error) {
 	if err == nil && good == 0 {
 		err = j.append(true, header{journalFormat, journalVersion})
 		if err == nil {
-			err = syncDir(filepath.Dir(path))
+			err = durable.SyncDir(filepath.Dir(path))
 		}
 	}
 	if err != nil {
@@ -171,14 +173,6 @@ func (j *journal) close() error {
 	return errors.Join(j.sync(all), j.f.Close())
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // replace makes recs the whole content, in one step: they must say all that
 // the journal says, what is buffered included, and nothing may be added
 // meanwhile.
@@ -200,7 +194,7 @@ func (j *journal) replace(recs []any) error {
 		err = os.Rename(tmp, j.path)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(j.path))
+		err = durable.SyncDir(filepath.Dir(j.path))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("replace journal: %w", err), fresh.f.Close())

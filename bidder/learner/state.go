@@ -10,10 +10,10 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 
 	"github.com/grosz/grosz/bidder/value/learn"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/durable"
 )
 
 // The state file: magic, format, CRC-32C of the rest, and the rest.
@@ -46,7 +46,7 @@ func (l *Learner) save() error {
 	}
 	b, err := l.encode()
 	if err == nil {
-		err = writeFile(l.cfg.Path, b)
+		err = durable.ReplaceBytes(l.cfg.Path, 0o600, b)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,25 +103,6 @@ func (e *early) live() []earlyEvent {
 		}
 	}
 	return out
-}
-
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // restore takes back what was stored. None, or a damaged one, is no error:

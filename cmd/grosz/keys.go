@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/durable"
 )
 
 // loadKeyring reads DIR/token.keys, making it with one key at the first
@@ -24,7 +25,7 @@ func loadKeyring(dir string) (*events.Keyring, error) {
 		if b, err = json.MarshalIndent([]events.Key{{ID: 1, Secret: secret}}, "", "  "); err != nil {
 			return nil, fmt.Errorf("make token keys: %w", err)
 		}
-		if err := writePrivate(path, b); err != nil {
+		if err := durable.ReplaceBytes(path, 0o600, b); err != nil {
 			return nil, fmt.Errorf("keep token keys: %w", err)
 		}
 	} else if err != nil {
@@ -39,19 +40,4 @@ func loadKeyring(dir string) (*events.Keyring, error) {
 		return nil, fmt.Errorf("token keys %s: %w", path, err)
 	}
 	return ring, nil
-}
-
-// writePrivate writes a whole file for this user only, durably.
-func writePrivate(path string, b []byte) error {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

@@ -4,8 +4,8 @@
 // what another has uploaded.
 //
 // Slow side of the console. One goroutine at a time may change a folder; it is
-// read by others, and by other processes, at any time. Imports nothing of
-// Grosz.
+// read by others, and by other processes, at any time. Imports internal
+// only.
 package assets
 
 import (
@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/grosz/grosz/internal/durable"
 )
 
 // Folder is where the files are.
@@ -39,32 +41,10 @@ func (f Folder) Put(path string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("keep an uploaded file: %w", err)
 	}
-	tmp, err := os.CreateTemp(dir, tmpPrefix)
-	if err != nil {
+	if err := durable.ReplaceBytes(name, 0o644, data); err != nil {
 		return fmt.Errorf("keep an uploaded file: %w", err)
 	}
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("keep an uploaded file: %w", err), ignoreGone(os.Remove(tmp.Name())))
-	}
 	return nil
-}
-
-const tmpPrefix = "tmp-"
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Remove deletes a file, if it is there.

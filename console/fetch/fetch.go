@@ -20,6 +20,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/grosz/grosz/internal/publicip"
 )
 
 // Bounds of one fetch.
@@ -30,11 +32,9 @@ const (
 	dialWait       = 10 * time.Second
 )
 
-// Errors of addresses that may not be fetched from.
-var (
-	ErrAddress = errors.New("the address is not on the public internet")
-	ErrURL     = errors.New("the URL cannot be fetched")
-)
+// ErrURL is for a URL that may not be fetched; for an address it is
+// publicip.Err.
+var ErrURL = errors.New("the URL cannot be fetched")
 
 // Config of a Client.
 type Config struct {
@@ -101,8 +101,8 @@ func (c *Client) Check(raw string) error {
 	case !slices.Contains([]string{"", "80", "443", "8080", "8443"}, u.Port()):
 		return fmt.Errorf("%w: port %s", ErrURL, u.Port())
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !public(ip) {
-		return fmt.Errorf("%w: %s", ErrAddress, ip)
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !publicip.Is(ip) {
+		return fmt.Errorf("%w: %s", publicip.Err, ip)
 	}
 	return nil
 }
@@ -111,32 +111,12 @@ func (c *Client) Check(raw string) error {
 func (c *Client) control(network, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || (network != "tcp4" && network != "tcp6") {
-		return fmt.Errorf("%w: %s %s", ErrAddress, network, address)
+		return fmt.Errorf("%w: %s %s", publicip.Err, network, address)
 	}
-	if c.cfg.AllowPrivate || public(at.Addr()) {
+	if c.cfg.AllowPrivate || publicip.Is(at.Addr()) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", ErrAddress, at.Addr())
-}
-
-// reserved are ranges beside those that netip knows by a name.
-var reserved = func() (out []netip.Prefix) {
-	for _, s := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16",
-	} {
-		out = append(out, netip.MustParsePrefix(s))
-	}
-	return out
-}()
-
-// public tells whether an address is on the public internet.
-func public(ip netip.Addr) bool {
-	ip = ip.Unmap().WithZone("")
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return false // loopback, link-local (cloud metadata among it), multicast, unspecified
-	}
-	return !slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(ip) })
+	return fmt.Errorf("%w: %s", publicip.Err, at.Addr())
 }
 
 // Answer is what was fetched. Body must be closed, unless Unchanged.

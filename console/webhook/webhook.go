@@ -4,7 +4,7 @@
 // resolved, so neither a name that resolves to an inner address nor one that
 // changes its mind gets there; redirects are not followed, no proxy is used.
 //
-// Slow side; a Client is safe for many goroutines. Imports nothing of Grosz.
+// Slow side; a Client is safe for many goroutines. Imports internal only.
 package webhook
 
 import (
@@ -22,14 +22,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/grosz/grosz/internal/publicip"
 )
 
 // SignatureHeader carries t=SECONDS,v1=HEX: the hex HMAC-SHA256, under the
 // webhook's secret, of SECONDS, a point and the body.
 const SignatureHeader = "Grosz-Signature"
-
-// ErrAddress is for an address that is not on the public internet.
-var ErrAddress = errors.New("the address is not on the public internet")
 
 const callTimeout = 10 * time.Second
 
@@ -59,39 +58,12 @@ func (c *Client) control(_, address string, _ syscall.RawConn) error {
 	}
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %s", ErrAddress, address)
+		return fmt.Errorf("%w: %s", publicip.Err, address)
 	}
-	if !Public(ap.Addr()) || ap.Port() != 443 {
-		return fmt.Errorf("%w: %s", ErrAddress, address)
+	if !publicip.Is(ap.Addr()) || ap.Port() != 443 {
+		return fmt.Errorf("%w: %s", publicip.Err, address)
 	}
 	return nil
-}
-
-// inner are ranges that netip has no word for: shared, documentation, bench
-// and translation addresses, and those that hold an IPv4 address inside.
-func inner() []netip.Prefix {
-	var out []netip.Prefix
-	for _, p := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10", "::/96",
-	} {
-		out = append(out, netip.MustParsePrefix(p))
-	}
-	return out
-}
-
-// Public tells whether an address is one of the public internet.
-func Public(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
-		return false
-	}
-	for _, p := range inner() {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
 }
 
 // Sign is the header's value for a body sent at a time.
@@ -133,8 +105,8 @@ func outward(err error) error {
 	var timeout net.Error
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, ErrAddress):
-		return ErrAddress
+	case errors.Is(err, publicip.Err):
+		return publicip.Err
 	case errors.As(err, &dns):
 		return errors.New("its name is not known")
 	case errors.As(err, &timeout) && timeout.Timeout():

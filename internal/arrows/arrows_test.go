@@ -67,13 +67,13 @@ func may() map[string][]string {
 		"reporting/rollup":     {"reporting/schema", "internal/..."},
 
 		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules", "internal/..."},
-		"console/assets":  {},
+		"console/assets":  {"internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
 		"console/nodes":   {"console", "internal/..."},
 		"console/publish": {"campaigns", "console/store", "events", "internal/..."},
 		"console/report":  {"internal/..."},
 		"console/store":   {"campaigns", "segments/rules", "internal/..."},
-		"console/webhook": {},
+		"console/webhook": {"internal/..."},
 
 		"exchanges":     {},
 		"bench/certify": {"bench/check", "internal/..."},

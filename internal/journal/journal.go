@@ -21,6 +21,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/grosz/grosz/internal/durable"
 )
 
 const (
@@ -102,7 +104,7 @@ func (j *Journal) load(fn func([]byte) error) (loss Loss, err error) {
 		_, err := j.f.WriteAt(j.head(), 0)
 		j.size = header
 		if err == nil {
-			err = errors.Join(j.f.Sync(), syncDir(j.path))
+			err = errors.Join(j.f.Sync(), durable.SyncDir(filepath.Dir(j.path)))
 		}
 		return loss, err
 	}
@@ -325,7 +327,7 @@ func (j *Journal) swap(f *os.File, size int64) error {
 	old := j.f
 	j.f, j.size, j.dirty = f, size+int64(len(j.since)), false
 	// From here on the new file counts, whatever else fails.
-	_ = errors.Join(syncDir(j.path), old.Close())
+	_ = errors.Join(durable.SyncDir(filepath.Dir(j.path)), old.Close())
 	return nil
 }
 
@@ -339,12 +341,4 @@ func (j *Journal) Close() error {
 	}
 	j.err = fmt.Errorf("journal %s: %w", j.path, os.ErrClosed)
 	return errors.Join(err, j.f.Close())
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -17,12 +17,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/durable"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -241,7 +241,7 @@ func (r *Refresher) refresh(ctx context.Context, nowMS int64) error {
 		return nil
 	}
 	if r.cfg.Keep != "" {
-		if err := writeFile(r.cfg.Keep, text); err != nil { // they are good all the same
+		if err := durable.ReplaceBytes(r.cfg.Keep, 0o644, text); err != nil { // they are good all the same
 			r.cfg.Log.Warn("exchange rates not kept", "file", r.cfg.Keep, "err", err)
 		}
 	}
@@ -298,18 +298,4 @@ func readAll(from io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("read rates: more than %d bytes", maxDocument)
 	}
 	return text, nil
-}
-
-// writeFile puts text in place of path, whole or not at all.
-func writeFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".rates-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -253,7 +253,7 @@ func TestKeptOverARestart(t *testing.T) {
 	w.open()
 	require.Zero(t, w.rate())
 	require.Contains(t, w.log.String(), "left out")
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(w.cfg.Keep), ".rates-*"))
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(w.cfg.Keep), "*.new-*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/grosz/grosz/internal/durable"
 )
 
 const checkpointFile = "ledger.snap"
@@ -50,29 +52,11 @@ func load(dir string, maxSettled int) (*fold, error) {
 	return f, nil
 }
 
-// save writes the checkpoint beside the old one, syncs it, and puts it in its
-// place: at every moment one whole checkpoint is there.
-func (f *fold) save(dir string) (err error) {
-	path := filepath.Join(dir, checkpointFile)
-	out, err := os.CreateTemp(dir, checkpointFile+".*") // mode 0600
-	if err != nil {
+// save writes the checkpoint in place of the old one: at every moment one
+// whole checkpoint is there.
+func (f *fold) save(dir string) error {
+	if err := durable.Replace(filepath.Join(dir, checkpointFile), 0o600, f.snapshot); err != nil {
 		return fmt.Errorf("write the ledger's checkpoint: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(out.Name())
-		}
-	}()
-	w := bufio.NewWriterSize(out, 1<<20)
-	if err := errors.Join(f.snapshot(w), w.Flush(), out.Sync(), out.Close()); err != nil {
-		return fmt.Errorf("write the ledger's checkpoint: %w", err)
-	}
-	if err := os.Rename(out.Name(), path); err != nil {
-		return fmt.Errorf("write the ledger's checkpoint: %w", err)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync the ledger's directory: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

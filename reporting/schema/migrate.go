@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -18,23 +17,23 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-//go:embed migrations/*.sql migrations/facts.inc
+//go:embed migrations/*.sql migrations/*.inc
 var files embed.FS
 
 // Facts is the part of SQL that works facts out of events, for the units of a
-// table `units`: views and reporting/rollup share it. A migration says
-// {{facts}} for it.
+// table `units`: views and reporting/rollup share it.
 //
 //go:embed migrations/facts.inc
 var Facts string
 
 // Migration is one file of SQL. Its statements must be safe to run twice (IF
 // NOT EXISTS, OR REPLACE): ClickHouse has no lock or transaction around them,
-// so that two loaders that start together both run them.
+// so that two loaders that start together both run them. What several views
+// have in common stands in a file beside them: {{name}} stands for name.inc.
 type Migration struct {
 	Version    uint32
 	Name       string // file name
-	SHA256     string // of the file, hex
+	SHA256     string // of the text, what it includes in place, hex
 	Statements []string
 }
 
@@ -47,6 +46,10 @@ func readMigrations(from fs.FS) ([]Migration, error) {
 		return nil, fmt.Errorf("listing migrations: %w", err)
 	}
 	slices.Sort(names)
+	common, err := readCommon(from)
+	if err != nil {
+		return nil, err
+	}
 	var all []Migration
 	for i, name := range names {
 		text, err := fs.ReadFile(from, name)
@@ -59,11 +62,31 @@ func readMigrations(from fs.FS) ([]Migration, error) {
 		if err != nil || int(v) != i+1 {
 			return nil, fmt.Errorf("migration %s: its number must be %04d", base, i+1)
 		}
-		text = bytes.ReplaceAll(text, []byte("{{facts}}"), []byte(strings.TrimRight(Facts, "\n")))
-		sum := sha256.Sum256(text)
-		all = append(all, Migration{uint32(v), base, hex.EncodeToString(sum[:]), split(string(text))})
+		whole := common.Replace(string(text))
+		if i := strings.Index(whole, "{{"); i >= 0 {
+			return nil, fmt.Errorf("migration %s: nothing stands for %.40q", base, whole[i:])
+		}
+		sum := sha256.Sum256([]byte(whole))
+		all = append(all, Migration{uint32(v), base, hex.EncodeToString(sum[:]), split(whole)})
 	}
 	return all, nil
+}
+
+// readCommon reads what migrations include.
+func readCommon(from fs.FS) (*strings.Replacer, error) {
+	names, err := fs.Glob(from, "migrations/*.inc")
+	if err != nil {
+		return nil, fmt.Errorf("listing what migrations include: %w", err)
+	}
+	var pairs []string
+	for _, name := range names {
+		text, err := fs.ReadFile(from, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading what migrations include: %w", err)
+		}
+		pairs = append(pairs, "{{"+strings.TrimSuffix(path.Base(name), ".inc")+"}}", strings.TrimRight(string(text), "\n"))
+	}
+	return strings.NewReplacer(pairs...), nil
 }
 
 // split cuts SQL at semicolons that end a line, and drops comments that
