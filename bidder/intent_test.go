@@ -165,7 +165,7 @@ func TestPartnersAreHeldToKeyLicenceAndConsent(t *testing.T) {
 		assert.Equal(t, c.status, status, "%s: %s", c.name, got)
 		assert.Contains(t, got, c.says, c.name)
 		if status == 200 {
-			assert.Eventually(t, func() bool { return w.spool.Stats().Records > before }, 30*time.Second, time.Millisecond, "%s: what is acknowledged is in the spool", c.name)
+			assert.Eventually(t, func() bool { return w.spool.Stats().Records > before }, 3*time.Minute, time.Millisecond, "%s: what is acknowledged is in the spool", c.name)
 		}
 	}
 	csv := "uid,ifa,query,strength,expires,consent\n," + partnerIFA + ",sofa," + "0.7," + fmt.Sprint(day) + ",CPxyz\n,x y,,2,0,\n"

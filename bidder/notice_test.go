@@ -22,7 +22,7 @@ import (
 // to fn.
 func (w *world) drain(topic uint8, fn func(msg []byte) error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if w.spool.Drained() {
 		return

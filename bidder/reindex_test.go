@@ -45,7 +45,7 @@ func TestALargeFeedIsReadAgainBesideThePublisher(t *testing.T) {
 		require.Eventually(t, func() bool {
 			shop := w.b.state.Load().Snapshot.Shop(7)
 			return shop != nil && shop.Catalogue.Len() == 3000 && holds(shop.Catalogue)
-		}, 30*time.Second, 5*time.Millisecond, what)
+		}, 3*time.Minute, 5*time.Millisecond, what)
 	}
 	finds := func(text string) bool {
 		var f campaigns.Facts

@@ -224,10 +224,10 @@ func TestAPurchaseEndsTheAdsThroughTheLog(t *testing.T) {
 		require.Eventually(t, func() bool {
 			got, _, _ := w.post("burl", personRequest(""))
 			return got == status && w.b.bidding()
-		}, 30*time.Second, time.Millisecond, what)
+		}, 3*time.Minute, time.Millisecond, what)
 		return time.Since(start)
 	}
-	require.Eventually(t, w.b.bidding, 30*time.Second, time.Millisecond)
+	require.Eventually(t, w.b.bidding, 3*time.Minute, time.Millisecond)
 	send := func(fields string) {
 		status, a := w.send(7, shopKey, `{"events":[{"user":{"uid":"`+uid+`"},`+fields+`}]}`)
 		require.Equal(t, 200, status, a)
@@ -237,7 +237,7 @@ func TestAPurchaseEndsTheAdsThroughTheLog(t *testing.T) {
 	send(`"type":"purchase","order_id":"o1","value":"900"`)
 	ended := await("the purchase ends it", 204)
 	t.Logf("from the answer to the shop: ads began after %s, ended after %s", began, ended)
-	require.Eventually(t, func() bool { s := w.b.SegmentSizes(7); return s.Ready && s.Segments[0].Members == 0 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { s := w.b.SegmentSizes(7); return s.Ready && s.Segments[0].Members == 0 }, 3*time.Minute, time.Millisecond)
 }
 
 func TestABidWithSegmentsDoesNotAllocate(t *testing.T) {

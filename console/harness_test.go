@@ -211,7 +211,7 @@ func feedLines(n, round int) *bytes.Buffer {
 // eventually waits for an effect.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	require.Eventually(t, holds, 30*time.Second, 10*time.Millisecond, what)
+	require.Eventually(t, holds, 3*time.Minute, 10*time.Millisecond, what)
 }
 
 // readDeltas is a small reader of updates as JSON lines.

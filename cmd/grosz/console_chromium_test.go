@@ -107,7 +107,7 @@ func hear[E any](v *marketer, target *chromedp.Target, of cdp.Event[E], f func(E
 // do runs actions, with half a minute for each effect that they wait for.
 func (v *marketer) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.ctx, 3*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		text, _ := chromedp.Run(v.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
@@ -121,7 +121,7 @@ func (v *marketer) eval(js string, into any) {
 		v.do(js, chromedp.Evaluate[chromedp.Void](js, chromedp.EvalAwaitPromise))
 		return
 	}
-	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.ctx, 3*time.Minute)
 	defer cancel()
 	got, err := chromedp.Run(ctx, chromedp.Evaluate[[]byte](js, chromedp.EvalAwaitPromise))
 	if err == nil {

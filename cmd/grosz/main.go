@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/grosz/grosz/internal/config"
 )
@@ -110,7 +111,8 @@ func level(environ []string) slog.Level {
 // ends with their parent, however it ends.
 const supervised = "GROSZ_SUPERVISED"
 
-// withParent ends ctx when a supervising parent is gone.
+// withParent ends ctx when a supervising parent is gone. Who has not stopped
+// in the time that the parent would have given ends at once.
 func withParent(ctx context.Context, environ []string) context.Context {
 	for _, kv := range environ {
 		if kv == supervised+"=1" {
@@ -118,6 +120,9 @@ func withParent(ctx context.Context, environ []string) context.Context {
 			go func() {
 				_, _ = io.Copy(io.Discard, os.Stdin)
 				cancel()
+				time.Sleep(stopTimeout + orphanGrace/2)
+				fmt.Fprintln(os.Stderr, "grosz: the parent is gone and this role does not stop: it ends now; what it acknowledged is on disk")
+				os.Exit(1)
 			}()
 			return ctx
 		}

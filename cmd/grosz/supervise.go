@@ -23,6 +23,7 @@ type supervisor struct {
 	dir     string
 	environ []string
 	log     *slog.Logger
+	lock    *os.File // of the data directory, held by every child
 
 	mu      sync.Mutex
 	running map[string]running
@@ -37,6 +38,9 @@ type running struct {
 
 const (
 	stopTimeout = 30 * time.Second
+	// orphanGrace is what an orphan has beyond stopTimeout, after which it ends
+	// itself.
+	orphanGrace = 5 * time.Second
 	// quickEnd within the first moments is a wrong configuration rather than
 	// a crash: after so many in a row the whole is given up.
 	quickEnd      = 3 * time.Second
@@ -79,6 +83,7 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 	cmd := exec.Command(s.self, append([]string{ch.role}, ch.args...)...)
 	cmd.Env = append(childEnv(s.environ), supervised+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; we stop children in order
+	cmd.ExtraFiles = []*os.File{s.lock}
 	alive, err := cmd.StdinPipe()                         // ends with us, however we end
 	if err != nil {
 		return "", fmt.Errorf("start %s: %w", ch.role, err)

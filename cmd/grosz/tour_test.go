@@ -64,7 +64,7 @@ func (v *visitor) do(actions ...chromedp.Action[chromedp.Void]) {
 }
 
 func (v *visitor) try(actions ...chromedp.Action[chromedp.Void]) error {
-	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.ctx, 3*time.Minute)
 	defer cancel()
 	return chromedp.Do(ctx, actions...)
 }
@@ -72,7 +72,7 @@ func (v *visitor) try(actions ...chromedp.Action[chromedp.Void]) error {
 // get runs an action that has a value.
 func get[T any](v *visitor, a chromedp.Action[T]) T {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.ctx, 3*time.Minute)
 	defer cancel()
 	out, err := chromedp.Run(ctx, a)
 	require.NoError(v.t, err)
@@ -95,7 +95,7 @@ func (v *visitor) look(name string) {
 // told waits until the shop's pixel has brought what the page told it.
 func (v *visitor) told(events int) {
 	v.t.Helper()
-	get(v, chromedp.Poll[bool](fmt.Sprintf(`!!window.grosz && window.grosz.sent >= %d`, events), chromedp.WithPollingTimeout(30*time.Second)))
+	get(v, chromedp.Poll[bool](fmt.Sprintf(`!!window.grosz && window.grosz.sent >= %d`, events), chromedp.WithPollingTimeout(3*time.Minute)))
 }
 
 // slotAd is what stands in a slot of the publisher's page, and what its panel
@@ -109,7 +109,7 @@ func (v *visitor) publisher() ([]slotAd, error) {
 	if err := v.try(chromedp.Navigate(v.shop+"/kurier/"), chromedp.WaitReady(css(`body[data-done]`))); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(v.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(v.ctx, 3*time.Minute)
 	defer cancel()
 	ads, err := chromedp.Run(ctx, chromedp.Evaluate[[]slotAd](`[...document.querySelectorAll("#dev tbody tr")].map(function(r){var f=document.querySelector('.slot[data-slot="'+r.dataset.slot+'"] iframe');
 return {Slot:r.dataset.slot,Domain:r.dataset.domain,Bid:r.dataset.bid,Outcome:r.cells[5].textContent,HTML:f?f.srcdoc:""}})`))

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -71,14 +71,16 @@ func runUp(ctx context.Context, e env, args []string) error {
 	if _, err := config.Load("up", args, e.environ, &c, e.out); err != nil {
 		return err
 	}
-	if err := prepare(ctx, &c); err != nil {
+	lock, err := prepare(ctx, &c, e.out)
+	if err != nil {
 		return err
 	}
+	defer lock.Close()
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: e.environ}
+	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: e.environ, lock: lock}
 	children := c.children()
 	g, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
 	// Stopped from the front to the back: who produces ends before who keeps.
@@ -110,26 +112,33 @@ func runUp(ctx context.Context, e env, args []string) error {
 	return nil
 }
 
-// prepare makes the data directory and checks what can be checked before any
-// child starts: the library and the ports.
-func prepare(ctx context.Context, c *upConfig) error {
+// prepare makes and locks the data directory and checks what can be checked
+// before any child starts: the library and the ports.
+func prepare(ctx context.Context, c *upConfig, out io.Writer) (lock *os.File, err error) {
 	if err := os.MkdirAll(filepath.Join(c.Dir, "exchanges"), 0o700); err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	if c.Click == "" {
 		if _, err := warehouse.FindLibrary(c.Library); err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := warehouse.LoadPassword(c.Dir); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if c.Demo {
 		if err := writeDemoFiles(c.Dir); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return waitFree(ctx, c.ports())
+	if lock, err = lockData(ctx, c.Dir, out); err != nil {
+		return nil, err
+	}
+	if err := portsFree(c.ports()); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
 }
 
 func (c *upConfig) ports() map[string]string {
@@ -146,27 +155,17 @@ func (c *upConfig) ports() map[string]string {
 	return p
 }
 
-// waitFree waits a little for the ports: after a crash the children of the
-// last run are just ending. Every port that stays taken is named.
-func waitFree(ctx context.Context, ports map[string]string) error {
-	for try := 0; ; try++ {
-		var errs []error
-		for _, flag := range slices.Sorted(maps.Keys(ports)) {
-			l, err := listen(flag, ports[flag])
-			if err == nil {
-				err = l.Close()
-			}
-			errs = append(errs, err)
+// portsFree names every port that is taken.
+func portsFree(ports map[string]string) error {
+	var errs []error
+	for _, flag := range slices.Sorted(maps.Keys(ports)) {
+		l, err := listen(flag, ports[flag])
+		if err == nil {
+			err = l.Close()
 		}
-		err := errors.Join(errs...)
-		if err == nil || try == 25 || ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
-		}
+		errs = append(errs, err)
 	}
+	return errors.Join(errs...)
 }
 
 // child is one supervised role.

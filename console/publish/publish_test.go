@@ -26,7 +26,7 @@ import (
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // broker starts an embedded broker with its data in dir, at port (0: any).
 func broker(t *testing.T, dir string, port int) (*kfake.Cluster, string) {

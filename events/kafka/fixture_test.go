@@ -23,7 +23,7 @@ import (
 )
 
 // bound is how long a test waits for an effect.
-const bound = 30 * time.Second
+const bound = 3 * time.Minute
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 

@@ -21,7 +21,7 @@ func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)
 
 func collect(t *testing.T, s *Spool, want int) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var got []string
 	err := s.Ship(ctx, func(_ context.Context, recs []Record) error {
@@ -75,7 +75,7 @@ func TestAFailingSinkLosesNothing(t *testing.T) {
 	for i := range 10 {
 		require.NoError(t, s.Append(Record{Value: fmt.Appendf(nil, "%d", i)}))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	fails, got := 3, 0
 	require.NoError(t, s.Ship(ctx, func(_ context.Context, recs []Record) error {

@@ -12,7 +12,7 @@ import (
 )
 
 // Bound is how long a test waits for an effect before it fails.
-const Bound = 30 * time.Second
+const Bound = 3 * time.Minute
 
 // Start runs a broker for a test and stops it at its end. Without Java or
 // Kafka the test is skipped, or fails when CI=true.

@@ -26,7 +26,7 @@ import (
 	"github.com/grosz/grosz/reporting/warehouse"
 )
 
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // env is a real Kafka and a real engine.
 type env struct {

@@ -26,7 +26,7 @@ import (
 const childEnv = "GROSZ_WAREHOUSE_TEST_CHILD"
 
 // patience bounds every wait for an effect.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {

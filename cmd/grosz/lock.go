@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// lockData claims the data directory for one run of `up`. The lock is of an
+// open file that the children inherit: when `up` was killed it lasts until the
+// last of them has finished what it had in hand, for which lockData waits; two
+// generations of a role on the same files would spoil them.
+func lockData(ctx context.Context, dir string, out io.Writer) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	const gap = 200 * time.Millisecond
+	for waited := time.Duration(0); ; waited += gap {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || waited > stopTimeout+orphanGrace || ctx.Err() != nil {
+			f.Close()
+			return nil, fmt.Errorf("--data: %s is in use by another `grosz up`, or its processes (their ids are in %s): stop it, or choose another directory: %w",
+				dir, filepath.Join(dir, "run"), errors.Join(err, ctx.Err()))
+		}
+		if waited == time.Second {
+			fmt.Fprintf(out, "waiting for the last run on %s to finish what it has in hand\n", dir)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(gap):
+		}
+	}
+}
