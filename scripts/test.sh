@@ -8,6 +8,24 @@ fail=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
+# What each failed test said, its beginning and its end; then what says no
+# test's name (a build that fails, a panic).
+failures() {
+	awk '
+		function cut(s) { return length(s) > 300 ? substr(s, 1, 300) " …" : s }
+		/^=== RUN +[^\/]+$/ { n = 0 }
+		{ if ($0 !~ /^(=== | *--- PASS|PASS|ok )/) line[n++] = $0 }
+		/^--- FAIL/ {
+			print "-- " $0
+			for (i = 0; i < n; i++) {
+				if (i == 60 && n > 90) { print "   … " n - 90 " lines …"; i = n - 30 }
+				print cut(line[i])
+			}
+			n = 0
+		}
+		/^(panic:|FAIL\t.*\[|# |.*\.go:[0-9]+:[0-9]+: )/ { print cut($0) }'
+}
+
 # -v so that skipped tests can be told; only what matters is shown.
 run() {
 	echo "== $1"
@@ -17,8 +35,7 @@ run() {
 	grep -E '^(---|    ---) FAIL|^FAIL|^panic|^ok |no test files' "$log" | grep -v 'no test files' || true
 	if [ "$bad" != 0 ]; then
 		fail=1
-		echo "-- the end of what failed:"
-		grep -vE '^(=== |--- PASS|    --- PASS|ok |PASS)' "$log" | tail -n 200
+		failures <"$log" | head -n 400
 	fi
 	if grep -qE '^ *--- SKIP' "$log"; then
 		echo "-- could not run here:"
