@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm bench-warehouse
+.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm bench-warehouse pgo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ PGO ?= off
 build: ## build bin/grosz (PGO=cmd/grosz/bidder.pgo: guided by a profile)
 	@mkdir -p bin
 	$(GO) build -pgo=$(if $(filter off,$(PGO)),off,$(abspath $(PGO))) -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/grosz
+
+pgo: build libchdb ## record a new cmd/grosz/bidder.pgo, build by it, and measure both builds in turns
+	@bash scripts/pgo.sh
 
 run: build libchdb ## build, bring what is missing, run the demo
 	$(BIN) up --demo
@@ -39,13 +42,16 @@ test: build libchdb kafka chromium ## everything: unit, property, race, and end 
 simulate: build ## days of traffic against the pacing, 20 seeds of each scenario; the worst one counts (SEEDS=20 FIRST=3001)
 	$(BIN) simulate --seeds $${SEEDS:-20} --first-seed $${FIRST:-3001}
 
-lint: ## vet, format and golangci-lint (pinned)
+lint: ## vet, format, golangci-lint with gosec, and govulncheck (all pinned; VULN=must: fail where its database is missing)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt"; exit 1; }
 	$(GO) vet ./...
 	GOFLAGS=-mod=mod $(GO) run $(LINT) run ./...
+	@sh scripts/vuln.sh
 
-bench: build libchdb ## the bidder in a drawn world against reference servers, one table; then the stages' benchmarks
+bench: build libchdb kafka ## the bidder in a drawn world against reference servers; events through spool and Kafka; the stages' benchmarks
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(BIN) bench world --dir "$$dir/world" && $(BIN) bench --world "$$dir/world" --rounds 5
+	$(BIN) bench events --events 1000000
+	$(GO) test -run '^$$' -bench '^BenchmarkEvents$$/apache' -benchtime 1000000x -timeout 30m ./bench/stream
 	$(GO) test -run '^$$' -bench '$(STAGES)' -benchmem ./campaigns ./bench/world ./bidder/... ./creatives ./events/... ./pacing ./segments
 
 # The benchmarks of docs/performance.md, a stage each.
@@ -60,8 +66,8 @@ bench-warehouse: build libchdb ## fill a warehouse with synthetic events and tim
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}
 
-fuzz: ## every fuzz target for half a minute (FUZZTIME=30s)
-	@bash scripts/fuzz.sh $${FUZZTIME:-30s}
+fuzz: ## every fuzz target for half a minute (FUZZTIME=30s; KEEP=8 keeps so many new inputs of each)
+	@KEEP=$${KEEP:-0} bash scripts/fuzz.sh $${FUZZTIME:-30s}
 
 cover: ## coverage of the unit tests, by function
 	$(GO) test -short -coverprofile=bin/cover.out ./... && $(GO) tool cover -func=bin/cover.out | tail -n 40

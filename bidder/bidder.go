@@ -26,6 +26,7 @@ import (
 	ekafka "github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/kafkanet"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
@@ -43,6 +44,8 @@ type Config struct {
 	PublicURL string
 	// Brokers of Kafka, host:port.
 	Brokers []string
+	// Security of the connections to Kafka; nil: plain.
+	Security *kafkanet.Security
 	// AssetDir holds uploaded videos and images, served under /assets/.
 	AssetDir string
 	// AssetURL is their base URL in ads; empty means PublicURL/assets.

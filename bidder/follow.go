@@ -127,7 +127,7 @@ func (b *Bidder) waitReady(ctx context.Context, part int) bool {
 
 func (b *Bidder) follower(topic string, from map[int]int64, handle func(kafka.Message) error, caughtUp func()) *kafka.Follower {
 	return &kafka.Follower{
-		Brokers: b.cfg.Brokers, Topic: topic, From: maps.Clone(from), Handle: handle, CaughtUp: caughtUp, Log: b.log,
+		Brokers: b.cfg.Brokers, Security: b.cfg.Security, Topic: topic, From: maps.Clone(from), Handle: handle, CaughtUp: caughtUp, Log: b.log,
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/grosz/grosz/console/publish"
 	"github.com/grosz/grosz/console/report"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/kafkanet"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Wide bool
 	// Brokers of Kafka, host:port.
 	Brokers []string
+	// Security of the connections to Kafka; nil: plain.
+	Security *kafkanet.Security
 	// ClickHouse is where reports come from; an empty Addr means that there
 	// are none.
 	ClickHouse report.Config

@@ -133,7 +133,7 @@ func (s *Server) openEdges() error {
 	}
 	writer := s.deps.Writer
 	if writer == nil && len(s.cfg.Brokers) > 0 {
-		w, closeWriter := publish.NewWriter(s.cfg.Brokers, s.log)
+		w, closeWriter := publish.NewWriter(s.cfg.Brokers, s.cfg.Security, s.log)
 		s.closers = append(s.closers, closeWriter)
 		writer = w
 	}

@@ -16,11 +16,14 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/kafkanet"
 )
 
 // Config of a learner.
 type Config struct {
 	Brokers []string
+	// Security of the connections to Kafka; nil: plain.
+	Security *kafkanet.Security
 	// Path of the state file; empty keeps none.
 	Path string
 	// Every is how often a model is published; 0 means a minute.
@@ -115,7 +118,7 @@ func (l *Learner) Run(ctx context.Context) error {
 	known := make(chan struct{})
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		f := &kafka.Follower{Brokers: l.cfg.Brokers, Topic: events.TopicCampaigns, Handle: l.document, CaughtUp: func() { close(known) }, Log: l.cfg.Log}
+		f := &kafka.Follower{Brokers: l.cfg.Brokers, Security: l.cfg.Security, Topic: events.TopicCampaigns, Handle: l.document, CaughtUp: func() { close(known) }, Log: l.cfg.Log}
 		return f.Run(gctx)
 	})
 	for _, topic := range topics {
@@ -146,7 +149,7 @@ func (l *Learner) follow(ctx context.Context, topic string) error {
 	}
 	l.mu.Unlock()
 	var dec events.Decoder
-	f := &kafka.Follower{Brokers: l.cfg.Brokers, Topic: topic, From: from, CaughtUp: func() { l.gate.caughtUp(topic) }, Log: l.cfg.Log,
+	f := &kafka.Follower{Brokers: l.cfg.Brokers, Security: l.cfg.Security, Topic: topic, From: from, CaughtUp: func() { l.gate.caughtUp(topic) }, Log: l.cfg.Log,
 		Handle: func(m kafka.Message) error {
 			l.gate.wait(topic, timeOf(topic, &dec, m.Value))
 			if ctx.Err() != nil {

@@ -27,6 +27,7 @@ type benchConfig struct {
 	Corpus      []string      `config:"corpus" help:"recorded requests to send, files of JSON lines" default:"bench/corpus/banner.jsonl,bench/corpus/video.jsonl,bench/corpus/native.jsonl,bench/corpus/standard.jsonl,bench/corpus/context.jsonl"`
 	World       string        `config:"world" help:"directory that 'grosz bench world' made: measure with its campaigns, people and requests"`
 	Pin         bool          `config:"pin" help:"servers on the first CPU, all else on the others, where there are two or more" default:"true"`
+	Profile     string        `config:"cpu-profile" help:"file for a CPU profile of the bidder under this load"`
 	Server      string        `config:"server" help:"internal: run a reference server, 204 or fixed"`
 }
 
@@ -53,6 +54,9 @@ func (c *benchConfig) Validate() error {
 func runBench(ctx context.Context, e env, args []string) error {
 	if len(args) > 0 && args[0] == "world" {
 		return runBenchWorld(ctx, e, args[1:])
+	}
+	if len(args) > 0 && args[0] == "events" {
+		return runBenchEvents(ctx, e, args[1:])
 	}
 	var c benchConfig
 	if _, err := config.Load("bench", args, e.environ, &c, e.out); err != nil {
@@ -87,6 +91,10 @@ func runBench(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "measuring %d servers, %d rounds of %s each, %d kinds of request\n", len(targets.list), c.Rounds, c.Duration, len(bodies))
+	profiled := func() error { return nil }
+	if c.Profile != "" {
+		profiled = recordProfile(ctx, targets.metrics, c.Profile, time.Duration(c.Rounds*len(targets.list))*c.Duration)
+	}
 	rows, err := load.Compare(ctx, load.Config{
 		Targets: targets.list, Bodies: bodies, Rounds: c.Rounds, Duration: c.Duration, Connections: c.Connections,
 	})
@@ -94,6 +102,9 @@ func runBench(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	load.Print(e.out, rows)
+	if err := profiled(); err != nil {
+		return err
+	}
 	after, err := scrape(ctx, targets.metrics)
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ import (
 
 type bidderConfig struct {
 	listening
+	kafkaNet
 	Dir       string        `config:"data" help:"directory of all data; this node's spool is in DIR/bidder" default:"./data"`
 	Addr      string        `config:"bidder" help:"address of the bidder's listener" default:"127.0.0.1:8080"`
 	Metrics   string        `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8091"`
@@ -79,7 +80,7 @@ func (c *bidderConfig) Validate() error {
 		_, port, _ := net.SplitHostPort(c.Addr)
 		c.Node = host + ":" + port
 	}
-	return errors.Join(c.check("bidder", c.Addr), listening{}.check("metrics", c.Metrics))
+	return errors.Join(c.listening.check("bidder", c.Addr), listening{}.check("metrics", c.Metrics), c.kafkaNet.check(c.Kafka))
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
@@ -91,11 +92,15 @@ func runBidder(ctx context.Context, e env, args []string) error {
 	if _, err := config.Load("bidder", args, e.environ, &c, e.out); err != nil {
 		return err
 	}
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
 	deps, err := bidderDeps(&c, e)
 	if err != nil {
 		return err
 	}
-	b, err := newBidder(&c, deps)
+	b, err := newBidder(&c, brokers, deps)
 	if err != nil {
 		return errors.Join(err, deps.Spool.Close())
 	}
@@ -118,7 +123,7 @@ func runBidder(ctx context.Context, e env, args []string) error {
 	}
 	defer stopMetrics()
 	e.log.Info("bidder listens", "addr", l.Addr().String(), "public", c.Public, "exchanges", len(deps.Exchanges))
-	return serveBidder(ctx, &c, b, deps, fx, l, e)
+	return serveBidder(ctx, &c, brokers, b, deps, fx, l, e)
 }
 
 // startRates reads the exchange rates once, so that a wrong file is told at
@@ -145,9 +150,9 @@ func startRates(ctx context.Context, c *bidderConfig, b *bidder.Bidder, e env) (
 	return fx, nil
 }
 
-func newBidder(c *bidderConfig, deps bidder.Deps) (*bidder.Bidder, error) {
+func newBidder(c *bidderConfig, brokers kafka.Cluster, deps bidder.Deps) (*bidder.Bidder, error) {
 	cfg := bidder.Config{
-		Node: c.Node, PublicURL: c.Public, Brokers: c.Kafka, AssetDir: c.Assets, AssetURL: c.AssetURL,
+		Node: c.Node, PublicURL: c.Public, Brokers: brokers.Brokers, Security: brokers.Security, AssetDir: c.Assets, AssetURL: c.AssetURL,
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKey: func() string { return adminKeyHash(c.Dir) },
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
 	}
@@ -273,21 +278,21 @@ func bothSchemes(l net.Listener, host string) (net.Listener, error) {
 	return tlsmux.New(l, cert), nil
 }
 
-func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bidder.Deps, fx *rates.Refresher, l net.Listener, e env) error {
+func serveBidder(ctx context.Context, c *bidderConfig, brokers kafka.Cluster, b *bidder.Bidder, deps bidder.Deps, fx *rates.Refresher, l net.Listener, e env) error {
 	// What follows the log and ships to it outlives the listener a little, so
 	// that what was acknowledged last is shipped as well.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	w := kafka.NewWriter(c.Kafka, e.log)
-	bids := kafka.NewWriter(c.Kafka, e.log)
+	ship := brokers.NewWriters(kafka.Lanes, e.log)
+	bids := brokers.NewWriter(e.log)
 	g, life := errgroup.WithContext(life)
 	g.Go(func() error {
-		if err := kafka.EnsureTopics(life, c.Kafka, kafka.Topics(c.Parts), e.log); err != nil {
+		if err := brokers.EnsureTopics(life, kafka.Topics(c.Parts), e.log); err != nil {
 			return err
 		}
 		return b.Follow(life)
 	})
-	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(w)) })
+	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(ship...)) })
 	g.Go(func() error { b.RunBidLog(life, bids); return nil })
 	g.Go(func() error { deps.Traffic.Run(life); return nil })
 	if deps.Geo != nil {
@@ -311,7 +316,7 @@ func serveBidder(ctx context.Context, c *bidderConfig, b *bidder.Bidder, deps bi
 	}
 	waitShipped(deps.Spool, 5*time.Second)
 	end()
-	err = errors.Join(err, g.Wait(), w.Close(), bids.Close(), matches.Close(), forgotten.Close(), deps.Spool.Close())
+	err = errors.Join(err, g.Wait(), kafka.CloseWriters(ship), bids.Close(), matches.Close(), forgotten.Close(), deps.Spool.Close())
 	e.log.Info("bidder ended", "unshipped_bytes", deps.Spool.Stats().BacklogBytes)
 	return err
 }

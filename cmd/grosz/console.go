@@ -14,9 +14,11 @@ import (
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/clock"
 	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/internal/kafkanet"
 )
 
 type consoleConfig struct {
+	kafkaNet
 	listening
 	clickhouse
 	Dir     string   `config:"data" help:"directory of all data; the database is DIR/console.db, the first key DIR/admin.key" default:"./data"`
@@ -31,13 +33,13 @@ type consoleConfig struct {
 }
 
 func (c *consoleConfig) Validate() error {
-	return errors.Join(listening{}.check("metrics", c.Metrics), c.console("").Validate())
+	return errors.Join(listening{}.check("metrics", c.Metrics), c.kafkaNet.check(c.Kafka), c.console("", nil).Validate())
 }
 
-func (c *consoleConfig) console(password string) console.Config {
+func (c *consoleConfig) console(password string, security *kafkanet.Security) console.Config {
 	return console.Config{
-		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Bidder: c.Bidder, FetchPrivate: c.Private, AssetDir: c.Assets, PublicURL: c.publicURL(),
-		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password},
+		Dir: c.Dir, Addr: c.Addr, Wide: c.Wide, Brokers: c.Kafka, Security: security, Bidder: c.Bidder, FetchPrivate: c.Private, AssetDir: c.Assets, PublicURL: c.publicURL(),
+		ClickHouse: report.Config{Addr: c.ClickHouse, Protocol: c.Protocol, User: c.User, Password: password, TLS: c.tls()},
 	}
 }
 
@@ -58,13 +60,17 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
 	set := vm.NewSet()
-	s, err := console.New(c.console(password), console.Deps{
+	s, err := console.New(c.console(password, brokers.Security), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,
 		ReadFeed: feedjob.Read, ReadDelta: feedjob.ReadDelta, Segments: &nodes.Client{Addrs: c.Nodes},
 		EnsureTopic: func(ctx context.Context) error {
 			// The others' partitions are the bidder's and the loader's to say.
-			return kafka.EnsureTopics(ctx, c.Kafka, kafka.CampaignTopics(), e.log)
+			return brokers.EnsureTopics(ctx, kafka.CampaignTopics(), e.log)
 		},
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 )
 
 type learnerConfig struct {
+	kafkaNet
 	Dir      string        `config:"data" help:"directory of all data; what was learned is in DIR/learner" default:"./data"`
 	Kafka    []string      `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
 	Metrics  string        `config:"metrics" help:"loopback address of metrics and profiles" default:"127.0.0.1:8097"`
@@ -29,7 +30,7 @@ type learnerConfig struct {
 }
 
 func (c *learnerConfig) Validate() error {
-	err := listening{}.check("metrics", c.Metrics)
+	err := errors.Join(listening{}.check("metrics", c.Metrics), c.kafkaNet.check(c.Kafka))
 	if c.Every <= 0 {
 		err = errors.Join(err, fmt.Errorf("--model-every %v must be positive", c.Every))
 	}
@@ -49,9 +50,13 @@ func runLearner(ctx context.Context, e env, args []string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the learner's directory: %w", err)
 	}
-	w := kafka.NewWriter(c.Kafka, e.log)
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
+	w := brokers.NewWriter(e.log)
 	l, err := learner.New(learner.Config{
-		Brokers: c.Kafka, Path: filepath.Join(dir, "state"), Every: c.Every, Clock: clock.System{}, Log: e.log,
+		Brokers: c.Kafka, Security: brokers.Security, Path: filepath.Join(dir, "state"), Every: c.Every, Clock: clock.System{}, Log: e.log,
 		Trainer: learn.Config{K: c.MinShops},
 		Publish: func(ctx context.Context, chunks []value.Chunk) error {
 			for _, k := range chunks { // one by one: each is nearly as large as a message may be
@@ -70,7 +75,7 @@ func runLearner(ctx context.Context, e env, args []string) error {
 		return errors.Join(err, w.Close())
 	}
 	defer stop()
-	if err := kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(c.Parts), e.log); err != nil {
+	if err := brokers.EnsureTopics(ctx, kafka.Topics(c.Parts), e.log); err != nil {
 		if ctx.Err() != nil {
 			err = nil
 		}

@@ -14,6 +14,7 @@ import (
 )
 
 type ledgerConfig struct {
+	kafkaNet
 	clickhouse
 	Dir     string   `config:"data" help:"directory of all data; the ledger's checkpoint is in DIR/ledger" default:"./data"`
 	Kafka   []string `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
@@ -23,11 +24,11 @@ type ledgerConfig struct {
 }
 
 func (c *ledgerConfig) Validate() error {
-	return errors.Join(listening{}.check("metrics", c.Metrics), c.keeper().Validate())
+	return errors.Join(listening{}.check("metrics", c.Metrics), c.kafkaNet.check(c.Kafka), c.keeper(kafka.Cluster{Brokers: c.Kafka}).Validate())
 }
 
-func (c *ledgerConfig) keeper() bookkeeper.Config {
-	return bookkeeper.Config{Brokers: c.Kafka, ClickHouse: c.server(c.Dir), Dir: filepath.Join(c.Dir, "ledger"), Fresh: c.Fresh}
+func (c *ledgerConfig) keeper(k kafka.Cluster) bookkeeper.Config {
+	return bookkeeper.Config{Brokers: k.Brokers, Security: k.Security, ClickHouse: c.server(c.Dir), Dir: filepath.Join(c.Dir, "ledger"), Fresh: c.Fresh}
 }
 
 // runLedger keeps the ledger until ctx ends.
@@ -36,8 +37,12 @@ func runLedger(ctx context.Context, e env, args []string) error {
 	if _, err := config.Load("ledger", args, e.environ, &c, e.out); err != nil {
 		return err
 	}
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
 	set := vm.NewSet()
-	k, err := bookkeeper.New(c.keeper(), set, e.log)
+	k, err := bookkeeper.New(c.keeper(brokers), set, e.log)
 	if err != nil {
 		return err
 	}
@@ -46,7 +51,7 @@ func runLedger(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	defer stop()
-	if err := kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(c.Parts), e.log); err != nil {
+	if err := brokers.EnsureTopics(ctx, kafka.Topics(c.Parts), e.log); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -19,6 +19,7 @@ import (
 )
 
 type loaderConfig struct {
+	kafkaNet
 	clickhouse
 	Dir     string        `config:"data" help:"directory of all data, for the embedded warehouse's password" default:"./data"`
 	Kafka   []string      `config:"kafka" help:"Kafka brokers, host:port, comma separated" default:"127.0.0.1:9092"`
@@ -28,11 +29,11 @@ type loaderConfig struct {
 }
 
 func (c *loaderConfig) Validate() error {
-	return errors.Join(listening{}.check("metrics", c.Metrics), c.loader().Validate())
+	return errors.Join(listening{}.check("metrics", c.Metrics), c.kafkaNet.check(c.Kafka), c.loader(kafka.Cluster{Brokers: c.Kafka}).Validate())
 }
 
-func (c *loaderConfig) loader() loader.Config {
-	return loader.Config{Brokers: c.Kafka, ClickHouse: c.server(c.Dir), BatchWait: c.Wait}
+func (c *loaderConfig) loader(k kafka.Cluster) loader.Config {
+	return loader.Config{Brokers: k.Brokers, Security: k.Security, ClickHouse: c.server(c.Dir), BatchWait: c.Wait}
 }
 
 // runLoader moves events from Kafka into ClickHouse until ctx ends.
@@ -41,8 +42,12 @@ func runLoader(ctx context.Context, e env, args []string) error {
 	if _, err := config.Load("loader", args, e.environ, &c, e.out); err != nil {
 		return err
 	}
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
 	set := vm.NewSet()
-	l, err := loader.New(c.loader(), set, e.log)
+	l, err := loader.New(c.loader(brokers), set, e.log)
 	if err != nil {
 		return err
 	}
@@ -51,16 +56,16 @@ func runLoader(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	defer stop()
-	if err := kafka.EnsureTopics(ctx, c.Kafka, kafka.Topics(c.Parts), e.log); err != nil {
+	if err := brokers.EnsureTopics(ctx, kafka.Topics(c.Parts), e.log); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	e.log.Info("loader runs", "kafka", c.Kafka, "clickhouse", c.ClickHouse)
-	w := kafka.NewWriter(c.Kafka, e.log)
+	e.log.Info("loader runs", "kafka", c.Kafka, "by", brokers.Security.String(), "clickhouse", c.ClickHouse)
+	w := brokers.NewWriter(e.log)
 	forgets := forget.New(forget.Config{
-		Brokers: c.Kafka, ClickHouse: c.server(c.Dir),
+		Brokers: c.Kafka, Security: brokers.Security, ClickHouse: c.server(c.Dir),
 		Emit: func(ctx context.Context, r *events.Erasure) error {
 			return w.WriteMessages(ctx, kafkago.Message{Topic: events.TopicErasures, Key: r.Key(), Value: r.AppendJSON(nil)})
 		},

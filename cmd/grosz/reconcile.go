@@ -26,6 +26,7 @@ import (
 )
 
 type reconcileConfig struct {
+	kafkaNet
 	clickhouse
 	Dir         string        `config:"data" help:"directory of all data, for the exchange files and the embedded warehouse's password" default:"./data"`
 	Exchanges   string        `config:"exchanges" help:"directory of exchange files (*.yaml); default DIR/exchanges"`
@@ -56,13 +57,14 @@ func (c *reconcileConfig) Validate() error {
 	if c.Clawbacks && (c.Drift || c.Missing || len(c.Columns) > 0 || c.Delimiter != "" || c.From != "" || c.To != "") {
 		errs = append(errs, errors.New("--clawbacks is read without --book-drift, --book-missing, --columns, --delimiter, --from and --to"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.kafkaNet.check(c.Kafka))...)
 }
 
 // reconciler is what both kinds of report need.
 type reconciler struct {
 	cfg   *reconcileConfig
 	env   env
+	kafka kafka.Cluster
 	books *reconcile.Books
 	w     *kafkago.Writer
 	now   int64
@@ -79,13 +81,17 @@ func runReconcile(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
 	conn, err := c.server(c.Dir).Open()
 	if err != nil {
 		return err
 	}
-	r := &reconciler{cfg: &c, env: e, books: &reconcile.Books{Conn: conn}, now: time.Now().UnixMilli()}
+	r := &reconciler{cfg: &c, env: e, kafka: brokers, books: &reconcile.Books{Conn: conn}, now: time.Now().UnixMilli()}
 	if !c.DryRun {
-		r.w = kafka.NewWriter(c.Kafka, e.log)
+		r.w = brokers.NewWriter(e.log)
 	}
 	// The books must show what was booked before, or it would be booked again.
 	if err = r.level(ctx); err == nil {
@@ -124,7 +130,7 @@ func exchangeFile(dir, name string) (*bidder.Exchange, error) {
 // level waits until ClickHouse has what the log has.
 func (r *reconciler) level(ctx context.Context) error {
 	for end := time.Now().Add(r.cfg.Wait); ; {
-		n, err := kafka.Behind(ctx, r.cfg.Kafka, loader.DefaultGroup+"."+events.TopicEvents, events.TopicEvents)
+		n, err := r.kafka.Behind(ctx, loader.DefaultGroup+"."+events.TopicEvents, events.TopicEvents)
 		if err == nil && n == 0 {
 			return nil
 		}

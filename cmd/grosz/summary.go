@@ -225,7 +225,7 @@ func (s *summary) rows(ctx context.Context) ([]summaryRow, error) {
 	var password string
 	if s.cfg.Click != "" {
 		addr, password = s.cfg.Click, os.Getenv("GROSZ_CLICKHOUSE_PASSWORD")
-		if s.cfg.Protocol != "http" {
+		if s.cfg.Protocol != "http" || s.cfg.tls() != nil || strings.Contains(addr, ",") {
 			return nil, fmt.Errorf("ask ClickHouse at %s", addr)
 		}
 	} else {

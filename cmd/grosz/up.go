@@ -20,6 +20,8 @@ import (
 
 type upConfig struct {
 	listening
+	kafkaNet
+	clickhouseNet
 	Dir       string  `config:"data" help:"directory of all data" default:"./data"`
 	Bidder    string  `config:"bidder" help:"address of the bidder" default:"127.0.0.1:8080"`
 	Console   string  `config:"console" help:"address of the API and pages" default:"127.0.0.1:8090"`
@@ -53,13 +55,25 @@ func (c *upConfig) Validate() error {
 	if c.Demo {
 		addrs["demo-shop"] = c.Shop
 	}
-	errs := []error{noDuplicates(addrs)}
+	errs := []error{noDuplicates(addrs), c.checkOwn()}
 	for flag, a := range addrs {
 		l := c.listening
 		if flag == "metrics" {
 			l = listening{}
 		}
 		errs = append(errs, l.check(flag, a))
+	}
+	return errors.Join(errs...)
+}
+
+// checkOwn says what is wrong about a Kafka and a ClickHouse of one's own.
+func (c *upConfig) checkOwn() error {
+	errs := []error{c.kafkaNet.check(nil)}
+	if c.Kafka == "" && len(c.kafkaNet.flags())+len(c.secrets()) > 0 {
+		errs = append(errs, errors.New("settings of Kafka's connections without --kafka: the embedded broker has none"))
+	}
+	if c.Click == "" && len(c.clickhouseNet.flags()) > 0 {
+		errs = append(errs, errors.New("settings of ClickHouse's connections without --clickhouse: the embedded engine has none"))
 	}
 	return errors.Join(errs...)
 }
@@ -80,7 +94,7 @@ func runUp(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: e.environ, lock: lock}
+	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: append(slices.Clip(e.environ), c.secrets()...), lock: lock}
 	children := c.children()
 	g, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
 	// Stopped from the front to the back: who produces ends before who keeps.
@@ -185,6 +199,7 @@ func (c *upConfig) children() []child {
 	}
 	wide := fmt.Sprintf("--listen-wide=%t", c.Wide)
 	toClick := []string{"--clickhouse", click, "--clickhouse-protocol", c.Protocol, "--clickhouse-user", c.User}
+	toClick = append(toClick, c.clickhouseNet.flags()...)
 	list := []child{
 		{"bidder", []string{"--bidder", c.Bidder, "--kafka", kafkaAddr, "--public-url", c.Public, "--metrics", c.Metrics, "--profiles", strconv.Itoa(c.Profiles), wide}},
 		{"console", append([]string{"--console", c.Console, "--bidder", c.Bidder, "--public-url", c.Public, "--kafka", kafkaAddr, "--bidder-metrics", c.Metrics, "--metrics", freeAddr(), wide}, toClick...)},
@@ -203,6 +218,11 @@ func (c *upConfig) children() []child {
 	}
 	if c.Kafka == "" {
 		list = append(list, child{"broker", []string{"--broker", c.Broker, wide}})
+	}
+	for i := range list {
+		if slices.Contains([]string{"bidder", "console", "learner", "loader", "ledger"}, list[i].role) {
+			list[i].args = append(list[i].args, c.kafkaNet.flags()...)
+		}
 	}
 	if c.Demo { // its rates are round and made up: they never age
 		for i := range list {

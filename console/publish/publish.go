@@ -29,6 +29,7 @@ import (
 	"github.com/grosz/grosz/console/store"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/kafkanet"
 )
 
 // Outbox is what the publisher needs of the store.
@@ -105,8 +106,9 @@ func New(cfg Config) *Publisher {
 
 // NewWriter returns a kafka.Writer for the publisher, with connections of its
 // own, and what closes both.
-func NewWriter(brokers []string, log *slog.Logger) (*kafka.Writer, func() error) {
-	transport := &kafka.Transport{DialTimeout: 3 * time.Second, IdleTimeout: 30 * time.Second, ClientID: "grosz-console"}
+func NewWriter(brokers []string, security *kafkanet.Security, log *slog.Logger) (*kafka.Writer, func() error) {
+	transport := security.Transport()
+	transport.DialTimeout, transport.IdleTimeout, transport.ClientID = 3*time.Second, 30*time.Second, "grosz-console"
 	w := &kafka.Writer{
 		Addr:         kafka.TCP(brokers...),
 		Balancer:     &kafka.Hash{},

@@ -18,11 +18,14 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/grosz/grosz/internal/tlsclient"
 )
 
 // Config says where ClickHouse is.
 type Config struct {
-	// Addr is host:port of the protocol.
+	// Addr is host:port of the protocol, or several, comma separated:
+	// connections are made to the first that answers.
 	Addr string
 	// Protocol is "http", also of the embedded engine, or "native"; empty
 	// means http.
@@ -32,6 +35,8 @@ type Config struct {
 	// warehouse.key), which need not be there yet. At most one of the two.
 	Password     string
 	PasswordFile string
+	// TLS is how to speak it; nil: plain connections.
+	TLS *tlsclient.Files
 	// Timeout bounds a question; 0 means 30 s.
 	Timeout time.Duration
 }
@@ -39,8 +44,15 @@ type Config struct {
 // Validate lists all that is wrong.
 func (c Config) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
-		errs = append(errs, fmt.Errorf("ClickHouse address %q is not host:port", c.Addr))
+	for _, addr := range strings.Split(c.Addr, ",") {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			errs = append(errs, fmt.Errorf("ClickHouse address %q is not host:port", addr))
+		}
+	}
+	if c.TLS != nil {
+		if err := c.TLS.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("ClickHouse: %w", err))
+		}
 	}
 	switch c.Protocol {
 	case "", "http", "native":
@@ -120,11 +132,17 @@ func (r *Reader) connect() (driver.Conn, error) {
 		password = strings.TrimSpace(string(raw))
 	}
 	opts := &clickhouse.Options{
-		Addr: []string{r.cfg.Addr}, Protocol: clickhouse.HTTP,
+		Addr: strings.Split(r.cfg.Addr, ","), ConnOpenStrategy: clickhouse.ConnOpenInOrder, Protocol: clickhouse.HTTP,
 		Auth:        clickhouse.Auth{Username: r.cfg.User, Password: password},
 		DialTimeout: 3 * time.Second, ReadTimeout: r.cfg.Timeout,
 		MaxOpenConns: 4, MaxIdleConns: 2, ConnMaxLifetime: 10 * time.Minute,
 		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{{Name: "grosz-console", Version: "1"}}},
+	}
+	if r.cfg.TLS != nil {
+		var err error
+		if opts.TLS, err = r.cfg.TLS.Config(); err != nil {
+			return nil, fmt.Errorf("open ClickHouse at %s: %w", r.cfg.Addr, err)
+		}
 	}
 	if r.cfg.Protocol == "native" {
 		opts.Protocol = clickhouse.Native

@@ -9,9 +9,9 @@ import (
 )
 
 // Behind is how many messages of a topic a consumer group has not committed.
-func Behind(ctx context.Context, brokers []string, group, topic string) (int64, error) {
-	c := client(brokers)
-	transport := &kafka.Transport{}
+func (k Cluster) Behind(ctx context.Context, group, topic string) (int64, error) {
+	c := client(k.Brokers)
+	transport := k.Security.Transport()
 	defer transport.CloseIdleConnections()
 	c.Transport = transport
 	f := Follower{Topic: topic}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/grosz/grosz/internal/kafkanet"
 )
 
 // Message is what a follower sees.
@@ -24,7 +26,9 @@ type Message struct {
 // long as it runs: each node folds the whole log by itself, without a group.
 type Follower struct {
 	Brokers []string
-	Topic   string
+	// Security of the connections; nil: plain.
+	Security *kafkanet.Security
+	Topic    string
 	// From holds the first offset to read by partition; a missing partition
 	// is read from its beginning, and so is one whose offset retention has
 	// removed, with a warning.
@@ -52,7 +56,7 @@ var ErrCut = errors.New("the log begins after the offset")
 // Run reads until ctx ends (nil) or Handle fails.
 func (f *Follower) Run(ctx context.Context) error {
 	c := client(f.Brokers)
-	transport := &kafka.Transport{}
+	transport := f.Security.Transport()
 	defer transport.CloseIdleConnections()
 	c.Transport = transport
 	spans, ok := f.spans(ctx, c)
@@ -149,7 +153,7 @@ const (
 
 func (f *follow) partition(ctx context.Context, p int, s span) error {
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: f.Brokers, Topic: f.Topic, Partition: p,
+		Brokers: f.Brokers, Dialer: f.Security.Dialer(), Topic: f.Topic, Partition: p,
 		MinBytes: 1, MaxBytes: maxFetch, MaxWait: 200 * time.Millisecond,
 		ReadBackoffMin: 10 * time.Millisecond, ReadBackoffMax: time.Second,
 		ErrorLogger: errorLogger(f.Log),

@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/spool"
@@ -70,25 +72,28 @@ func client(brokers []string) *kafka.Client {
 
 // EnsureTopics makes the topics that are missing, trying until ctx ends while
 // Kafka does not answer. A topic that exists is left as it is.
-func EnsureTopics(ctx context.Context, brokers []string, specs []TopicSpec, log *slog.Logger) error {
+func (c Cluster) EnsureTopics(ctx context.Context, specs []TopicSpec, log *slog.Logger) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := createTopics(ctx, brokers, specs)
+		err := c.createTopics(ctx, specs)
 		if err == nil {
 			return nil
 		}
 		if wait >= 2*time.Second {
-			log.Warn("Kafka does not make the topics yet", "brokers", brokers, "err", err)
+			log.Warn("Kafka does not make the topics yet", "brokers", c.Brokers, "by", c.Security.String(), "err", err)
 		}
 		if !pause(ctx, wait) {
-			return fmt.Errorf("make Kafka topics at %s: %w", strings.Join(brokers, ","), err)
+			return fmt.Errorf("make Kafka topics at %s: %w", strings.Join(c.Brokers, ","), err)
 		}
 	}
 }
 
-func createTopics(ctx context.Context, brokers []string, specs []TopicSpec) error {
+func (c Cluster) createTopics(ctx context.Context, specs []TopicSpec) error {
 	req := &kafka.CreateTopicsRequest{}
 	for _, s := range specs {
 		tc := kafka.TopicConfig{Topic: s.Name, NumPartitions: s.Partitions, ReplicationFactor: -1}
+		if c.Replication > 0 {
+			tc.ReplicationFactor = c.Replication
+		}
 		if s.Compacted {
 			tc.ConfigEntries = []kafka.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}}
 		} else {
@@ -97,15 +102,18 @@ func createTopics(ctx context.Context, brokers []string, specs []TopicSpec) erro
 				{ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(s.RetentionMS, 10)},
 			}
 		}
+		if c.MinInSync > 0 {
+			tc.ConfigEntries = append(tc.ConfigEntries, kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(c.MinInSync)})
+		}
 		req.Topics = append(req.Topics, tc)
 	}
 	// A transport of its own: the shared one remembers for seconds that a broker
 	// was not there yet.
-	transport := &kafka.Transport{}
+	transport := c.Security.Transport()
 	defer transport.CloseIdleConnections()
-	c := client(brokers)
-	c.Transport = transport
-	res, err := c.CreateTopics(ctx, req)
+	cl := client(c.Brokers)
+	cl.Transport = transport
+	res, err := cl.CreateTopics(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -120,9 +128,10 @@ func createTopics(ctx context.Context, brokers []string, specs []TopicSpec) erro
 
 // NewWriter returns a Writer that returns from WriteMessages only when every
 // in-sync replica has the messages, and never makes topics by itself.
-func NewWriter(brokers []string, log *slog.Logger) *kafka.Writer {
+func (c Cluster) NewWriter(log *slog.Logger) *kafka.Writer {
 	return &kafka.Writer{
-		Addr:         kafka.TCP(brokers...),
+		Addr:         kafka.TCP(c.Brokers...),
+		Transport:    c.Security.Shared(),
 		Balancer:     &kafka.Hash{},
 		RequiredAcks: kafka.RequireAll,
 		BatchSize:    batchMessages,
@@ -145,25 +154,51 @@ const (
 // maxMessage is where a message of many lines ends; one line may be longer.
 const maxMessage = 256 << 10
 
-// Sink ships a spool through w, which is NewWriter's and the sink's alone.
-// Neighbouring records of one topic and key become one message of many lines;
-// their order is kept, also when a write fails: what comes later is written
-// only when Kafka has what came before, so that trying again repeats records,
-// and never swaps or loses one.
-func Sink(w *kafka.Writer) spool.Sink {
+// Lanes is how many writers a bidder ships its spool through.
+const Lanes = 4
+
+// Sink ships a spool through writers, which are NewWriter's and the sink's
+// alone. Neighbouring records of one topic and key become one message of many
+// lines; their order is kept, also when a write fails: what comes later is
+// written only when Kafka has what came before, so that trying again repeats
+// records, and never swaps or loses one. A key is of one writer always, and no
+// two writers share a batch; they work at the same time, so that several
+// batches are on their way to Kafka at once.
+func Sink(writers ...*kafka.Writer) spool.Sink {
 	return func(ctx context.Context, recs []spool.Record) error {
-		for len(recs) > 0 {
-			msgs, n, err := cutRound(recs)
-			if err != nil {
-				return err
-			}
-			if err := w.WriteMessages(ctx, msgs...); err != nil {
-				return fmt.Errorf("write %d messages to Kafka: %w", len(msgs), err)
-			}
-			recs = recs[n:]
+		if len(writers) == 1 {
+			return sinkLane(ctx, writers[0], recs)
 		}
-		return nil
+		lanes := make([][]spool.Record, len(writers))
+		for i := range lanes {
+			lanes[i] = make([]spool.Record, 0, 2*len(recs)/len(lanes))
+		}
+		for i := range recs {
+			l := xxhash.Sum64(recs[i].Key) % uint64(len(lanes))
+			lanes[l] = append(lanes[l], recs[i])
+		}
+		var g errgroup.Group // one that fails does not cut the others off
+		for i, lane := range lanes {
+			if len(lane) > 0 {
+				g.Go(func() error { return sinkLane(ctx, writers[i], lane) })
+			}
+		}
+		return g.Wait()
 	}
+}
+
+func sinkLane(ctx context.Context, w *kafka.Writer, recs []spool.Record) error {
+	for len(recs) > 0 {
+		msgs, n, err := cutRound(recs)
+		if err != nil {
+			return err
+		}
+		if err := w.WriteMessages(ctx, msgs...); err != nil {
+			return fmt.Errorf("write %d messages to Kafka: %w", len(msgs), err)
+		}
+		recs = recs[n:]
+	}
+	return nil
 }
 
 // perMessage is what a message takes in a batch besides key and value; more

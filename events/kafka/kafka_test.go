@@ -189,6 +189,12 @@ func TestSinkKeepsWhatItDoesNotKnow(t *testing.T) {
 // of the writes. Records may be repeated; by their first appearance each key's
 // are all there and in order.
 func TestSinkLosesNothingAndSwapsNothing(t *testing.T) {
+	for _, lanes := range []int{1, Lanes} {
+		t.Run(fmt.Sprint(lanes, " writers"), func(t *testing.T) { sinkLosesNothing(t, lanes) })
+	}
+}
+
+func sinkLosesNothing(t *testing.T, lanes int) {
 	b := startBroker(t)
 	// One partition each, so that it takes several batches.
 	b.ensure(t, eventsTopic(1), TopicSpec{Name: events.TopicShopEvents, Partitions: 1, RetentionMS: day})
@@ -213,7 +219,9 @@ func TestSinkLosesNothingAndSwapsNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	shipped := make(chan error, 1)
-	go func() { shipped <- s.Ship(ctx, Sink(newWriter(t, b.addr))) }()
+	writers := Cluster{Brokers: []string{b.addr}}.NewWriters(lanes, quiet())
+	defer func() { require.NoError(t, CloseWriters(writers)) }()
+	go func() { shipped <- s.Ship(ctx, Sink(writers...)) }()
 	eventually(t, "everything is shipped", s.Drained)
 	cancel()
 	require.NoError(t, <-shipped)

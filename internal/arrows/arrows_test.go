@@ -82,6 +82,7 @@ func may() map[string][]string {
 		"bench/demo":   {"bench/sim", "campaigns", "creatives/demo", "internal/..."},
 		"bench/load":   {"internal/..."},
 		"bench/replay": {"bench/check", "internal/..."},
+		"bench/stream": {"bench/load", "events", "events/kafka", "events/spool", "internal/..."},
 		"bench/storm":  {"campaigns", "events", "events/kafka", "pacing", "internal/..."},
 		"bench/sim":    {"bench/check", "internal/..."},
 		"bench/world":  {"campaigns", "segments", "internal/..."},

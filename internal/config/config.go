@@ -4,7 +4,7 @@
 //
 // A field takes part by its tags: `config:"bidder" help:"…" default:"…"`. Its
 // flag is --bidder, its variable GROSZ_BIDDER, its key in the YAML file
-// bidder.
+// bidder. A field with `secret:"true"` is no flag: process lists show flags.
 package config
 
 import (
@@ -36,6 +36,7 @@ var ErrHelp = pflag.ErrHelp
 type field struct {
 	name, help, def string
 	kind            reflect.Kind
+	secret          bool
 }
 
 // Load fills into, a pointer to a struct, for the role. args are the
@@ -79,6 +80,10 @@ func Load(role string, args, environ []string, into any, out io.Writer) ([]strin
 		if v, ok := env[f.name]; ok {
 			merged[f.name], source[f.name] = v, variable(f.name)
 		}
+		if set.Changed(f.name) && f.secret {
+			mistakes = append(mistakes, fmt.Errorf("--%s: process lists would show it: give it as %s, in the file of --config, or as --%s-file", f.name, variable(f.name), f.name))
+			continue
+		}
 		if set.Changed(f.name) {
 			merged[f.name], source[f.name] = *values[f.name], "--"+f.name
 		}
@@ -106,7 +111,7 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		if name := f.Tag.Get("config"); name != "" {
-			fields = append(fields, field{name, f.Tag.Get("help"), f.Tag.Get("default"), f.Type.Kind()})
+			fields = append(fields, field{name, f.Tag.Get("help"), f.Tag.Get("default"), f.Type.Kind(), f.Tag.Get("secret") == "true"})
 		}
 	}
 	return fields
@@ -224,6 +229,10 @@ func usage(out io.Writer, role string, into any, fields []field) {
 		def := ""
 		if f.def != "" {
 			def = fmt.Sprintf(" (default %s)", f.def)
+		}
+		if f.secret {
+			fmt.Fprintf(out, "  %-24s %s; no flag, a variable or a key of the file only\n", variable(f.name), f.help)
+			continue
 		}
 		fmt.Fprintf(out, "  --%-22s %s%s\n", f.name, f.help, def)
 	}

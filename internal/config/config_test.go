@@ -3,8 +3,10 @@ package config
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +73,38 @@ func TestHelpListsSettings(t *testing.T) {
 	require.Contains(t, out.String(), "--bidder")
 	require.Contains(t, out.String(), "default 127.0.0.1:8080")
 	require.Contains(t, out.String(), "--data")
+}
+
+type secretConfig struct {
+	Password string `config:"kafka-password" secret:"true" help:"its password"`
+	File     string `config:"kafka-password-file" help:"file that holds it"`
+}
+
+func TestASecretIsNeverAFlag(t *testing.T) {
+	const secret = "correct horse"
+	for _, args := range [][]string{{"--kafka-password", secret}, {"--kafka-password=" + secret}} {
+		var c secretConfig
+		_, err := Load("role", args, nil, &c, io.Discard)
+		require.ErrorContains(t, err, "--kafka-password: process lists would show it: give it as GROSZ_KAFKA_PASSWORD")
+		require.NotContains(t, err.Error(), secret)
+		require.Empty(t, c.Password)
+	}
+	var c secretConfig
+	_, err := Load("role", nil, []string{"GROSZ_KAFKA_PASSWORD=" + secret}, &c, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, secret, c.Password)
+
+	path := filepath.Join(t.TempDir(), "role.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("kafka-password: "+secret+"\n"), 0o600))
+	c = secretConfig{}
+	_, err = Load("role", []string{"--config", path}, nil, &c, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, secret, c.Password)
+
+	var help strings.Builder
+	_, err = Load("role", []string{"--help"}, []string{"GROSZ_KAFKA_PASSWORD=" + secret}, &c, &help)
+	require.ErrorIs(t, err, ErrHelp)
+	require.Contains(t, help.String(), "GROSZ_KAFKA_PASSWORD")
+	require.NotContains(t, help.String(), "--kafka-password ")
+	require.NotContains(t, help.String(), secret)
 }

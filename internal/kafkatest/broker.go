@@ -27,7 +27,9 @@ type Config struct {
 	Port int
 	// HeapMB bounds the Java heap; 0 is 512.
 	HeapMB int
-	// StartTimeout bounds the wait until the broker answers; 0 is 60 s.
+	// Secure adds listeners with TLS and SASL; see SecureAddr.
+	Secure bool
+	// StartTimeout bounds the wait until the broker answers; 0 is 3 minutes.
 	StartTimeout time.Duration
 }
 
@@ -54,6 +56,7 @@ type Broker struct {
 	port       int // of clients
 	control    int // of the controller
 	proc       *process
+	secure     *secure // nil: plain connections only
 }
 
 // Open starts a broker and returns once it answers. It wraps ErrMissing
@@ -66,7 +69,7 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 		cfg.HeapMB = 512
 	}
 	if cfg.StartTimeout == 0 {
-		cfg.StartTimeout = time.Minute
+		cfg.StartTimeout = 3 * time.Minute
 	}
 	java, libs, err := find()
 	if err != nil {
@@ -99,6 +102,9 @@ func (b *Broker) begin(ctx context.Context) error {
 		if b.control, err = freePort(); err != nil {
 			return err
 		}
+	}
+	if err := b.beginSecure(); err != nil {
+		return err
 	}
 	if err := b.configure(); err != nil {
 		return err
@@ -241,6 +247,9 @@ num.network.threads=2
 num.io.threads=2
 log.cleaner.dedupe.buffer.size=16777216
 `, b.port, b.control, b.path("data"))
+	if b.secure != nil {
+		text = b.secure.properties(b, text)
+	}
 	if err := os.WriteFile(b.path("server.properties"), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("kafka: writing its configuration: %w", err)
 	}
@@ -258,7 +267,11 @@ func (b *Broker) format(ctx context.Context) error {
 	}
 	id[0] &= 0x7f // a leading '-' would read as a flag
 	uuid := base64.RawURLEncoding.EncodeToString(id[:])
-	cmd := b.command("kafka.tools.StorageTool", "format", "-t", uuid, "-c", b.path("server.properties"))
+	args := []string{"format", "-t", uuid, "-c", b.path("server.properties")}
+	if b.secure != nil {
+		args = append(args, b.secure.formatArgs()...)
+	}
+	cmd := b.command("kafka.tools.StorageTool", args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	p, err := startProcess(cmd, "")

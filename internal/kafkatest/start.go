@@ -18,13 +18,19 @@ const Bound = 3 * time.Minute
 // Kafka the test is skipped, or fails when CI=true.
 func Start(t testing.TB) *Broker {
 	t.Helper()
+	return start(t, Config{})
+}
+
+func start(t testing.TB, cfg Config) *Broker {
+	t.Helper()
 	// Not t.TempDir: its removal would fail a test over a file that a killed
 	// broker still holds.
 	dir, err := os.MkdirTemp("", "kafkatest-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Open(context.Background(), Config{Dir: filepath.Join(dir, "kafka")})
+	cfg.Dir = filepath.Join(dir, "kafka")
+	b, err := Open(context.Background(), cfg)
 	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
 		os.RemoveAll(dir)
 		t.Skipf("not run: %v", err)

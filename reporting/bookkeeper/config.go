@@ -4,13 +4,16 @@ import (
 	"errors"
 	"time"
 
+	"github.com/grosz/grosz/internal/kafkanet"
 	"github.com/grosz/grosz/reporting/schema"
 )
 
 // Config of a Keeper. Brokers, ClickHouse and Dir are needed; other fields have
 // usable zero values.
 type Config struct {
-	Brokers    []string
+	Brokers []string
+	// Security of the connections to Kafka; nil: plain.
+	Security   *kafkanet.Security
 	ClickHouse schema.Server
 	// Dir keeps the checkpoint. Losing it while the log is whole costs a
 	// replay; when the log has been cut it loses who had paid what.

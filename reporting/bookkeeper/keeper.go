@@ -15,7 +15,6 @@ import (
 
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
-	"github.com/grosz/grosz/reporting/schema"
 )
 
 // Keeper keeps the ledger.
@@ -114,7 +113,7 @@ func (k *Keeper) follow(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { k.flushOften(inner) })
 	f := &kafka.Follower{
-		Brokers: k.cfg.Brokers, Topic: events.TopicEvents, From: maps.Clone(k.fold.next), Whole: !k.cfg.Fresh, Log: k.log,
+		Brokers: k.cfg.Brokers, Security: k.cfg.Security, Topic: events.TopicEvents, From: maps.Clone(k.fold.next), Whole: !k.cfg.Fresh, Log: k.log,
 		Handle: func(m kafka.Message) error { return k.handle(inner, m) },
 	}
 	err := f.Run(inner)
@@ -142,7 +141,7 @@ func (k *Keeper) connect(ctx context.Context) (driver.Conn, error) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		conn, err := k.cfg.ClickHouse.Open()
 		if err == nil {
-			if err = schema.Migrate(ctx, conn, k.log); err == nil {
+			if err = k.cfg.ClickHouse.Migrate(ctx, conn, k.log); err == nil {
 				return conn, nil
 			}
 			_ = conn.Close()

@@ -18,6 +18,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/kafkanet"
 	"github.com/grosz/grosz/reporting/erase"
 	"github.com/grosz/grosz/reporting/schema"
 	"github.com/grosz/grosz/segments"
@@ -41,7 +42,9 @@ const maxPairs = 20_000
 
 // Config of a Job.
 type Config struct {
-	Brokers    []string
+	Brokers []string
+	// Security of the connections to Kafka; nil: plain.
+	Security   *kafkanet.Security
 	ClickHouse schema.Server
 	// Clock decides what is due; nil is the machine's.
 	Clock clock.Clock
@@ -107,7 +110,7 @@ func (j *Job) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	salted, read := make(chan struct{}), make(chan struct{})
 	follow := func(topic string, handle func(kafka.Message) error, caughtUp chan struct{}) error {
-		f := &kafka.Follower{Brokers: j.cfg.Brokers, Topic: topic, Handle: handle, CaughtUp: sync.OnceFunc(func() { close(caughtUp) }), Log: j.log}
+		f := &kafka.Follower{Brokers: j.cfg.Brokers, Security: j.cfg.Security, Topic: topic, Handle: handle, CaughtUp: sync.OnceFunc(func() { close(caughtUp) }), Log: j.log}
 		return f.Run(ctx)
 	}
 	g.Go(func() error { return follow(events.TopicCampaigns, j.campaign, salted) })

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/kafkanet"
 	"github.com/grosz/grosz/reporting/schema"
 )
 
@@ -17,6 +18,8 @@ const DefaultGroup = "grosz-loader"
 type Config struct {
 	// Brokers are Kafka's, host:port.
 	Brokers []string
+	// Security of the connections to Kafka; nil: plain.
+	Security *kafkanet.Security
 	// ClickHouse is where rows go.
 	ClickHouse schema.Server
 	// Group begins the consumer groups' names, "<Group>.<topic>"; empty is

@@ -34,7 +34,7 @@ type lagWatch struct {
 func newLagWatch(cfg Config, topics []string, set *metrics.Set) *lagWatch {
 	return &lagWatch{
 		group: cfg.Group, topics: topics, set: set, known: make(map[string][]Lag),
-		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: 5 * time.Second, Transport: &kafka.Transport{}},
+		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: 5 * time.Second, Transport: cfg.Security.Transport()},
 	}
 }
 

@@ -12,8 +12,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/segmentio/kafka-go"
-
-	"github.com/grosz/grosz/reporting/schema"
 )
 
 // Loader carries Kafka's topics into ClickHouse.
@@ -102,7 +100,7 @@ func (l *Loader) connect(ctx context.Context) (driver.Conn, error) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		conn, err := l.cfg.ClickHouse.Open()
 		if err == nil {
-			if err = schema.Migrate(ctx, conn, l.log); err == nil {
+			if err = l.cfg.ClickHouse.Migrate(ctx, conn, l.log); err == nil {
 				return conn, nil
 			}
 			conn.Close()

@@ -30,7 +30,7 @@ type follower struct {
 
 func newReader(cfg Config, topic string, log kafka.Logger) *kafka.Reader {
 	return kafka.NewReader(kafka.ReaderConfig{
-		Brokers: cfg.Brokers, Topic: topic, GroupID: groupID(cfg.Group, topic),
+		Brokers: cfg.Brokers, Dialer: cfg.Security.Dialer(), Topic: topic, GroupID: groupID(cfg.Group, topic),
 		StartOffset: kafka.FirstOffset,
 		MinBytes:    1, MaxBytes: 4 << 20, MaxWait: 250 * time.Millisecond,
 		// Fetched ahead while ClickHouse is slow or away: 64 messages.

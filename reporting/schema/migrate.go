@@ -133,12 +133,23 @@ COMMENT 'Migrations that were applied.'`
 // newer than the program is left as it is, so that an older program may still
 // run beside a newer one. Two callers at once do no harm.
 func Migrate(ctx context.Context, conn driver.Conn, log *slog.Logger) error {
+	return Server{}.Migrate(ctx, conn, log)
+}
+
+// Migrate is Migrate for s, on its cluster where it is of one.
+func (s Server) Migrate(ctx context.Context, conn driver.Conn, log *slog.Logger) error {
 	all, err := Migrations()
 	if err != nil {
 		return err
 	}
+	if err := s.checkCluster(ctx, conn); err != nil {
+		return err
+	}
 	for _, sql := range []string{"CREATE DATABASE IF NOT EXISTS grosz", ledger} {
-		if err := conn.Exec(ctx, sql); err != nil {
+		if sql, err = s.migration(sql); err == nil {
+			err = conn.Exec(ctx, sql)
+		}
+		if err != nil {
 			return fmt.Errorf("preparing migrations: %w", err)
 		}
 	}
@@ -157,7 +168,10 @@ func Migrate(ctx context.Context, conn driver.Conn, log *slog.Logger) error {
 			continue
 		}
 		for i, sql := range m.Statements {
-			if err := exec(ctx, conn, sql); err != nil {
+			if sql, err = s.migration(sql); err == nil {
+				err = exec(ctx, conn, sql)
+			}
+			if err != nil {
 				return fmt.Errorf("migration %s, statement %d: %w", m.Name, i+1, err)
 			}
 		}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/grosz/grosz/internal/tlsclient"
 )
 
 // Protocols of a Server.
@@ -20,7 +22,8 @@ const (
 
 // Server says how to reach ClickHouse.
 type Server struct {
-	// Addr is host:port.
+	// Addr is host:port, or several, comma separated: connections are made to
+	// the first that answers.
 	Addr string
 	// Protocol is ProtocolHTTP or ProtocolNative; empty is HTTP.
 	Protocol string
@@ -30,6 +33,10 @@ type Server struct {
 	// warehouse.key), read at each Open. At most one of the two.
 	Password     string
 	PasswordFile string
+	// TLS is how to speak it; nil: plain connections.
+	TLS *tlsclient.Files
+	// Cluster makes the schema that of a cluster; empty: of one server.
+	Cluster string
 	// MaxConns bounds the pool; 0 is 8.
 	MaxConns int
 }
@@ -37,8 +44,18 @@ type Server struct {
 // Validate lists all that is wrong.
 func (s Server) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(s.Addr); err != nil {
-		errs = append(errs, fmt.Errorf("clickhouse: address %q is not host:port: %w", s.Addr, err))
+	for _, addr := range strings.Split(s.Addr, ",") {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			errs = append(errs, fmt.Errorf("clickhouse: address %q is not host:port: %w", addr, err))
+		}
+	}
+	if s.TLS != nil {
+		if err := s.TLS.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("clickhouse: %w", err))
+		}
+	}
+	if s.Cluster != "" && !clusterName.MatchString(s.Cluster) {
+		errs = append(errs, fmt.Errorf("clickhouse: %q is no name of a cluster", s.Cluster))
 	}
 	switch s.Protocol {
 	case "", ProtocolHTTP, ProtocolNative:
@@ -69,13 +86,24 @@ func (s Server) Open() (driver.Conn, error) {
 		password = strings.TrimSpace(string(b))
 	}
 	opt := &clickhouse.Options{
-		Addr:            []string{s.Addr},
+		Addr:            strings.Split(s.Addr, ","),
 		Protocol:        clickhouse.HTTP,
 		Auth:            clickhouse.Auth{Username: "default", Password: password},
 		DialTimeout:     5 * time.Second,
 		ReadTimeout:     5 * time.Minute,
 		MaxOpenConns:    8,
 		ConnMaxLifetime: time.Hour,
+		// One server for all, so that what was written is read back.
+		ConnOpenStrategy: clickhouse.ConnOpenInOrder,
+	}
+	if s.TLS != nil {
+		var err error
+		if opt.TLS, err = s.TLS.Config(); err != nil {
+			return nil, fmt.Errorf("clickhouse: %w", err)
+		}
+	}
+	if s.Cluster != "" {
+		opt.Settings = clusterSettings()
 	}
 	if s.Protocol == ProtocolNative {
 		opt.Protocol = clickhouse.Native

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/grosz/grosz/bench/stream"
+	"github.com/grosz/grosz/internal/config"
+)
+
+type benchEventsConfig struct {
+	kafkaNet
+	Kafka  []string `config:"kafka" help:"Kafka brokers, host:port, comma separated; empty: an embedded one of its own"`
+	Events int      `config:"events" help:"events to send, each way" default:"1000000"`
+	Parts  int      `config:"partitions" help:"partitions of new event topics" default:"4"`
+}
+
+// Validate lists what is wrong.
+func (c *benchEventsConfig) Validate() error {
+	var errs []error
+	if c.Events < 1 {
+		errs = append(errs, fmt.Errorf("--events %d: at least one", c.Events))
+	}
+	return errors.Join(append(errs, c.kafkaNet.check(c.Kafka))...)
+}
+
+// runBenchEvents sends events through a spool to Kafka, as a bidder does, in
+// the ways that there are, and reads them back.
+func runBenchEvents(ctx context.Context, e env, args []string) (err error) {
+	var c benchEventsConfig
+	if _, err := config.Load("bench events", args, e.environ, &c, e.out); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "grosz-bench-events-")
+	if err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if len(c.Kafka) == 0 {
+		addr, stop, err := startBroker(e, dir)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		c.Kafka = []string{addr}
+	}
+	brokers, err := c.cluster(c.Kafka)
+	if err != nil {
+		return err
+	}
+	stream.Head(e.out)
+	tag := uint64(time.Now().UnixNano())
+	for i, way := range []struct {
+		name   string
+		change func(*stream.Config)
+	}{
+		{"notices: 2048 at once, one event each", func(s *stream.Config) { s.Senders = 2048 }},
+		{"shops: 64 at once, 250 events each", func(s *stream.Config) { s.Senders, s.PerAppend = 64, 250 }},
+		{"a backlog: shipped after the last append", func(s *stream.Config) { s.Senders, s.PerAppend, s.Backlog = 64, 250, true }},
+	} {
+		cfg := stream.Config{
+			Kafka: brokers, Dir: filepath.Join(dir, fmt.Sprint(i)), Events: c.Events, Partitions: c.Parts, Tag: tag + uint64(i), Log: e.log,
+		}
+		way.change(&cfg)
+		res, err := stream.Run(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		stream.Print(e.out, way.name, res)
+		if res.Missing > 0 {
+			return fmt.Errorf("%d events that were acknowledged are not in the log", res.Missing)
+		}
+	}
+	return nil
+}
+
+// startBroker runs the embedded broker as a process of its own.
+func startBroker(e env, dir string) (addr string, stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, fmt.Errorf("find this program: %w", err)
+	}
+	addr = freeAddr()
+	cmd := exec.Command(self, "broker", "--data", dir, "--broker", addr)
+	cmd.Stderr = e.errOut
+	if err := cmd.Start(); err != nil {
+		return "", nil, fmt.Errorf("start a broker: %w", err)
+	}
+	return addr, func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait() // it was told to
+	}, nil
+}
