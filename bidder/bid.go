@@ -193,6 +193,7 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 		out, r := b.offer(t, best)
 		if r == ReasonNone {
 			b.predicted(t, &out)
+			b.awaits(t, &out)
 			c.bids = append(c.bids, out)
 			last = ReasonNone
 			if !t.lanesLeft() {
@@ -251,6 +252,9 @@ func (b *Bidder) letGo(c *bidContext) {
 	for i := range c.bids {
 		b.book.Release(c.bids[i].id)
 		b.frequency.Close(c.bids[i].user, c.bids[i].id)
+		if !b.shadowed {
+			b.outcomes.forget(c.bids[i].id)
+		}
 	}
 	c.bids = c.bids[:0]
 	b.unclaim(c, 0)

@@ -29,6 +29,7 @@ import (
 	"github.com/grosz/grosz/internal/kafkanet"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/pacing/plan"
 	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/rules"
 	"github.com/grosz/grosz/segments/wanted"
@@ -150,50 +151,56 @@ type Bidder struct {
 	spool *spool.Spool
 	log   *slog.Logger
 
-	state     atomic.Pointer[State]
-	model     atomic.Pointer[value.Model] // nil: none has come yet
-	models    modelCounts
-	shape     dayShape // housekeeping's
-	exchanges map[string]*Exchange
-	publishMu sync.Mutex // of rates, and of publishing States in order
-	rates     *money.Rates
+	state        atomic.Pointer[State]
+	model        atomic.Pointer[value.Model] // nil: none has come yet
+	models       modelCounts
+	coefficients atomic.Pointer[coefficients]
+	exchanges    map[string]*Exchange
+	publishMu    sync.Mutex // of rates, and of publishing States in order
+	rates        *money.Rates
 
-	profiles   atomic.Pointer[segments.Store]
-	profilesMu sync.Mutex // who applies, sweeps or saves
-	segments   *shopSegments
-	book       *pacing.Book
-	leases     *leaseDesk // nil: none are needed
-	frequency  *pacing.Frequency
-	hidden     *pacing.Hidden // what people do not want to see again
-	pagePrices *pagePrices
-	together   *creatives.Together
-	bidLog     *ekafka.BidLog
-	days       dayCache
-	refusals   refusalCounts
-	rejections limiter
-	fromShops  *shopLimiter // of events, by shop: from servers
-	fromPages  *shopLimiter // from pages
-	visitors   VisitorSegments
-	conflicts  limiter
-	hides      *shopLimiter
-	repeats    repeatSet
-	offers     *offers // nil in a shadow
-	shadowed   bool    // a shadow: what it shares it only reads
-	samples    *Sampler
-	consents   *privacy.Cache
-	people     *people
-	traffic    *traffic.Watch
-	judge      *judge
-	played     videoCounts
-	geo        *geo.DB
-	partners   map[string]*Partner
-	wanted     *wanted.Store
-	checks     *selfChecks
-	gate       *gate
-	now        func() time.Time // monotonic: deadlines
-	metrics    *metricSet
-	urls       struct{ plain, secure urlSet }
-	host       string // of PublicURL
+	profiles    atomic.Pointer[segments.Store]
+	profilesMu  sync.Mutex // who applies, sweeps or saves
+	segments    *shopSegments
+	book        *pacing.Book
+	leases      *leaseDesk // nil: none are needed
+	frequency   *pacing.Frequency
+	hidden      *pacing.Hidden // what people do not want to see again
+	pagePrices  *pagePrices
+	together    *creatives.Together
+	bidLog      *ekafka.BidLog
+	days        dayCache
+	refusals    refusalCounts
+	rejections  limiter
+	fromShops   *shopLimiter // of events, by shop: from servers
+	fromPages   *shopLimiter // from pages
+	visitors    VisitorSegments
+	conflicts   limiter
+	hides       *shopLimiter
+	repeats     repeatSet
+	offers      *offers // nil in a shadow
+	outcomes    *outcomes
+	demand      *plan.Demand
+	markets     []*plan.Prices // by the exchange's number
+	byNumber    []*Exchange
+	counted     []uint64 // requests, by exchange: housekeeping's
+	settledHere nodeShare
+	shadowed    bool // a shadow: what it shares it only reads
+	samples     *Sampler
+	consents    *privacy.Cache
+	people      *people
+	traffic     *traffic.Watch
+	judge       *judge
+	played      videoCounts
+	geo         *geo.DB
+	partners    map[string]*Partner
+	wanted      *wanted.Store
+	checks      *selfChecks
+	gate        *gate
+	now         func() time.Time // monotonic: deadlines
+	metrics     *metricSet
+	urls        struct{ plain, secure urlSet }
+	host        string // of PublicURL
 
 	contexts sync.Pool
 	seedMu   sync.Mutex
@@ -223,6 +230,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), pagePrices: newPagePrices(), together: creatives.NewTogether(),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: newShopLimiter(hidesPerSecond), offers: newOffers(),
+		outcomes: new(outcomes), demand: plan.NewDemand(len(d.Exchanges)), counted: make([]uint64, len(d.Exchanges)),
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 		geo: d.Geo, partners: d.Partners, wanted: wanted.New(0),
 	}
@@ -244,6 +252,8 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		}
 		x.number = uint16(len(b.exchanges))
 		b.exchanges[x.Name] = x
+		x.market = plan.NewPrices()
+		b.byNumber, b.markets = append(b.byNumber, x), append(b.markets, x.market)
 	}
 	if u, err := url.Parse(cfg.PublicURL); err == nil { // Validate has parsed it
 		b.host = u.Hostname()
@@ -281,6 +291,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		b.ready[3].Store(true)
 	}
 	b.metrics = newMetrics(b)
+	b.recallPlans()
 	b.Publish(campaigns.Input{})
 	// Before the first notice: a restored book must not have settled anything.
 	b.profilePoint, b.bookPoint = b.profileCheckpoint(), b.bookCheckpoint()

@@ -63,6 +63,7 @@ type bidContext struct {
 type candidate struct {
 	campaign int32 // dense index in the snapshot
 	cpm      money.CPM
+	k        uint32 // of its pace
 	tie      uint64
 }
 
@@ -75,6 +76,8 @@ type bid struct {
 	w, h     int
 	id       events.ID
 	price    money.CPM // in the context's currency
+	worth    money.CPM // before it was shaded; 0: it was not asked
+	k        uint32    // of its pace
 	rate     money.Rate
 	hold     money.Nano
 	lease    uint64 // what pays for the hold, 0: none

@@ -14,6 +14,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/price"
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing/plan"
 )
 
 // ExchangeConfig is one exchange's agreement with us: a YAML file.
@@ -161,6 +162,7 @@ type Exchange struct {
 	clickMacro string
 	mayProfile bool
 	counters   exchangeCounters
+	market     *plan.Prices // of its first-price auctions; New sets it
 
 	prices       price.Decoder
 	priceMacro   string    // "&p=" and the macro

@@ -15,6 +15,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/pacing/plan"
 	"github.com/grosz/grosz/segments"
 )
 
@@ -291,7 +292,8 @@ func (e *explaining) campaign(t *terms, k int32, opened bool) ExplainedCampaign 
 	if ok {
 		out.Rate, out.Price = to, out.Value.CPM.ConvertDown(to)
 		if p := c.state.paces[k]; p != nil {
-			out.Value.Pace, out.Price = p.K(), p.Scale(out.Price)
+			out.Value.Pace, out.Value.Plan = p.K(), p.Report()
+			out.Price = plan.Scale(out.Price, uint32(p.K()*(1<<16)))
 		}
 	} else {
 		out.Failing = append(out.Failing, Miss{Rule: ReasonCurrency.String(), Detail: "no rate from " + camp.Shop.Currency.String() + " to the bid's currency"})

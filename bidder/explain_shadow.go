@@ -57,7 +57,7 @@ func (b *Bidder) shadow(o outside) *shadow {
 	o.exchange = x
 	s := &shadow{outside: o, b: sh}
 	s.state = newState(o.snapshot, sh.exchanges, o.rates, sh.book, &sh.refusals)
-	s.state.borrowPaces(&b.refusals)
+	s.state.borrowPaces(&b.refusals, len(b.exchanges))
 	sh.state.Store(s.state)
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing/plan"
 )
 
 // Explanation says what a request would be answered now, and why. Money is in
@@ -140,6 +141,8 @@ type ExplainedValue struct {
 	// Pace is the factor by which the bid is lowered for the day's budget to
 	// last; absent where the day is not paced.
 	Pace float64 `json:"pace,omitempty"`
+	// Plan is what the factor was planned from; absent before the first plan.
+	Plan *plan.Report `json:"plan,omitempty"`
 }
 
 // ExplainedGoal is how a campaign's goals made its value. CPMs are in the

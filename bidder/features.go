@@ -23,13 +23,14 @@ type learnt struct {
 	own        []value.Feature
 
 	worth campaigns.Worth
-	text  []byte // packed features of the request's bids
+	known []coefficient // by campaign; nil: those that are there are of another model
+	text  []byte        // packed features of the request's bids
 }
 
 // reset forgets the request but keeps the memory.
 func (l *learnt) reset() {
 	l.score.Reset(nil, nil)
-	l.ready, l.personShop, l.text = false, 0, l.text[:0]
+	l.ready, l.known, l.personShop, l.text = false, nil, 0, l.text[:0]
 }
 
 // Bounds of features of one candidate.
@@ -70,8 +71,12 @@ func (b *Bidder) placement(t *terms) {
 	if len(f.Categories) > 0 {
 		l.placement = append(l.placement, value.Text(value.FieldCategory, f.Categories[0]))
 	}
-	l.score.Reset(b.model.Load(), l.placement)
-	l.ready = true
+	model := b.model.Load()
+	l.score.Reset(model, l.placement)
+	l.ready, l.known = true, nil
+	if k := b.coefficients.Load(); k != nil && k.model == model && k.snapshot == c.state.Snapshot {
+		l.known = k.by
+	}
 }
 
 func sizeOf(imp *openrtb.Imp, media uint8) (w, h int32) {
@@ -192,7 +197,7 @@ func (b *Bidder) predicted(t *terms, o *bid) {
 	from := len(l.text)
 	l.text = value.AppendFeatures(l.text, l.placement, own)
 	o.features = span{from, len(l.text)}
-	o.click, o.order = l.chance(value.Click, camp, own), l.chance(value.Order, camp, own)
+	o.click, o.order = l.chance(value.Click, o.campaign, camp, own), l.chance(value.Order, o.campaign, camp, own)
 	if g := c.state.goals[o.campaign]; g != nil {
 		g.bids.Add(1)
 	}
@@ -200,7 +205,14 @@ func (b *Bidder) predicted(t *terms, o *bid) {
 
 // chance predicts a click, or an order after it; what is usual where nothing
 // was learned.
-func (l *learnt) chance(t value.Target, camp *campaigns.CompiledCampaign, own []value.Feature) float64 {
+func (l *learnt) chance(t value.Target, campaign int32, camp *campaigns.CompiledCampaign, own []value.Feature) float64 {
+	if l.known != nil {
+		k := &l.known[campaign]
+		if p, ok := l.score.Chance(t, camp.ShopID, k.shop, k.calibration[t], own); ok {
+			return p
+		}
+		return value.Prior(t)
+	}
 	if p, ok := l.score.Predict(t, camp.ShopID, camp.ID, own); ok {
 		return p
 	}

@@ -19,6 +19,7 @@ type terms struct {
 	// waived: explain asks what else would be wrong with a creative that is
 	// not approved.
 	waived bool
+	group  uint64 // see priceGroup; 0: not worked out
 }
 
 // open checks what holds for every campaign alike.
@@ -55,7 +56,7 @@ func (c *bidContext) rendersNotice(media uint8) bool {
 // a bid.
 func (t *terms) filter(cand candidate) (bid, NoBidReason) {
 	camp := t.c.state.Snapshot.Campaigns[cand.campaign]
-	o := bid{imp: t.index, campaign: cand.campaign, media: t.media, price: cand.cpm}
+	o := bid{imp: t.index, campaign: cand.campaign, media: t.media, price: cand.cpm, k: cand.k}
 	if !camp.InFlight(t.c.nowMS) {
 		return o, ReasonFlight
 	}

@@ -141,15 +141,22 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 // fold applies a settlement or an adjustment from the log, of whichever node,
 // to the book and to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
+	mine := b.heard(e)
 	switch {
 	case e.Type == events.TypeHide:
 		b.foldHide(e)
+		return
+	case e.Type == events.TypeTraffic:
+		b.foldTraffic(e)
 		return
 	case e.Test:
 		return
 	case e.Settles:
 		if !b.foldSettlement(e) {
 			return
+		}
+		if b.refusals.pacerOf(e.CampaignID) != nil {
+			b.settledHere.count(mine)
 		}
 	case e.Type == events.TypeAdjustment:
 		if !b.foldAdjustment(e) {
@@ -246,6 +253,7 @@ func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.publishMu.Lock()
 	defer b.publishMu.Unlock()
 	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
+	b.prepare()
 	b.segments.install(snap)
 }
 
@@ -261,6 +269,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		case <-ctx.Done():
 			b.recordDrops()
 			b.saveHolds()
+			b.savePlans()
 			return
 		case <-tick.C:
 		}
@@ -283,8 +292,14 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		if n%200 == 0 {
 			b.recordDrops()
 		}
-		if n%planRounds == 0 {
-			b.plan()
+		b.sweepOutcomes(now)
+		if n%20 == 0 {
+			b.countTraffic()
+			b.pricesRound(n / 20)
+		}
+		b.plan(int(n%planRounds), planRounds)
+		if n%plansEvery == plansEvery-1 {
+			b.savePlans()
 		}
 		if n%goalFadeEvery == 0 {
 			b.state.Load().fadeGoals()

@@ -19,11 +19,14 @@ func (b *Bidder) goalCPM(t *terms, campaign int32, orders bool) money.CPM {
 	w := &c.learnt.worth
 	*w = campaigns.Worth{}
 	own := b.candidateFeatures(c, camp, t.media)
-	w.Click = c.learnt.chance(value.Click, camp, own)
+	w.Click = c.learnt.chance(value.Click, campaign, camp, own)
 	if orders {
-		w.Order = c.learnt.chance(value.Order, camp, own)
-		shop := c.learnt.score.Shop(camp.ShopID)
-		if shop != nil {
+		w.Order = c.learnt.chance(value.Order, campaign, camp, own)
+		if k := c.learnt.known; k != nil {
+			if shop := k[campaign].shop; shop != nil {
+				w.OrderValue, w.Control = float64(shop.OrderValue), float64(k[campaign].control)
+			}
+		} else if shop := c.learnt.score.Shop(camp.ShopID); shop != nil {
 			w.OrderValue, w.Control = float64(shop.OrderValue), float64(shop.Control[camp.ID])
 		}
 		if w.OrderValue == 0 {

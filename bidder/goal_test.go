@@ -1,8 +1,8 @@
 package bidder
 
 import (
-	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -12,7 +12,7 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
-	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/pacing/plan"
 )
 
 // flatModel predicts the same for everybody: a click in a hundred
@@ -117,14 +117,21 @@ func TestAPacedCampaignBidsItsFactor(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 0.25, e.Imps[0].Campaigns[0].Value.Pace)
 	assert.Equal(t, 0.75, w.bid("burl", bannerRequest).SeatBid[0].Bid[0].Price, "12 PLN × ¼ at 4 PLN for a USD")
-	before := w.b.state.Load().paces[0].K()
-	for range 40 { // nothing is spent: it rises
-		w.b.plan()
-		w.clock.Advance(pacing.PlanEveryMS)
+	paced := w.b.state.Load().paces[0]
+	for range 3 {
+		w.b.countTraffic()
+		w.b.plan(0, 1)
+		w.clock.Advance(plan.PlanEveryMS * time.Millisecond)
 	}
-	assert.Greater(t, w.b.state.Load().paces[0].K(), before)
+	require.NotNil(t, paced.Report())
+	e, err = w.b.Explain("burl", []byte(bannerRequest))
+	require.NoError(t, err)
+	got := e.Imps[0].Campaigns[0].Value
+	assert.Equal(t, paced.K(), got.Pace)
+	assert.Equal(t, paced.Report(), got.Plan)
+	assert.InDelta(t, 999, got.Plan.Left, 1, "of the budget")
 	require.Empty(t, w.b.Publish(w.in))
-	assert.Greater(t, w.b.state.Load().paces[0].K(), before, "a change of campaigns does not begin anew")
+	assert.Same(t, paced, w.b.state.Load().paces[0], "a change of campaigns does not begin anew")
 }
 
 // What another shop's people do changes nothing of a shop's values, but
@@ -158,22 +165,6 @@ func TestModelsAreIsolated(t *testing.T) {
 	alone := valueOf(func(*learn.Trainer) {})
 	assert.Equal(t, alone, valueOf(others(8)), "one other shop, K is 3")
 	assert.Greater(t, valueOf(others(8, 9)), alone, "places of K shops are everybody's")
-}
-
-// One imp with 20 candidates that have goals: value, price, pace and hold.
-// cost-per-candidate is what each further one takes.
-func BenchmarkValueToHold(b *testing.B) {
-	for _, n := range []int{1, 20, 40} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			w, t := goalTerms(b, n)
-			matches := t.c.matches()
-			require.Len(b, matches, n)
-			b.ReportAllocs()
-			for b.Loop() {
-				w.valueToHold(t, matches)
-			}
-		})
-	}
 }
 
 func TestValueToHoldAllocatesNothing(t *testing.T) {

@@ -134,6 +134,8 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	b.refusals.write(w)
 	s.writeGoals(w)
 	s.writePaces(w)
+	b.writeTraffic(w)
+	b.writeShading(w)
 	b.writeModelMetrics(w)
 	b.people.writeMetrics(w)
 	b.judge.writeMetrics(w)

@@ -37,6 +37,9 @@ func (b *Bidder) SetModel(m *value.Model) {
 	if old := b.model.Load(); old == nil || m.Version >= old.Version {
 		b.model.Store(m)
 		b.models.taken.Add(1)
+		b.publishMu.Lock()
+		defer b.publishMu.Unlock()
+		b.prepare()
 	}
 }
 

@@ -3,102 +3,127 @@ package bidder
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/grosz/grosz/campaigns"
-	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/events/spool"
+	"github.com/grosz/grosz/pacing/plan"
 )
 
-// planRounds is how many of housekeeping's rounds of 50 ms are between plans.
-const planRounds = pacing.PlanEveryMS / 50
+// planRounds is how many of housekeeping's rounds of 50 ms are between two
+// plans of a campaign; every round plans a part of them.
+const planRounds = plan.PlanEveryMS / 50
 
-// dayShape is how this node's requests are spread over the day, by quarters of
-// an hour UTC, learned as they come; flat before.
-type dayShape struct {
-	quarters [96]float64 // mean of requests on days past
-	running  int64       // quarter since 1970 that is being counted
-	before   uint64      // requests when it began
+// pacer is a campaign's plan, which outlives a State. live is housekeeping's;
+// pace is everybody's.
+type pacer struct {
+	live  *plan.Live
+	pace  *plan.Pace
+	saved int64 // ms: of the state that it was restored from
+}
+
+// nodeShare is the part of what all nodes settle, of paced campaigns, that
+// was bid by this one.
+type nodeShare struct {
+	mu       sync.Mutex
+	own, all float64
 }
 
 const (
-	quarterMS  = 15 * 60 * 1000
-	shapeBlend = 0.3 // of what a day teaches about its quarters
+	shareMemory = 2000.0 // settlements
+	sharePrior  = 20.0   // settlements, all this node's
 )
 
-// count moves the shape on; total is all requests so far.
-func (d *dayShape) count(nowMS int64, total uint64) {
-	q := nowMS / quarterMS
-	if q == d.running {
-		return
+func (n *nodeShare) count(own bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	const keep = 1 - 1/shareMemory
+	n.own, n.all = n.own*keep, n.all*keep+1
+	if own {
+		n.own++
 	}
-	if q == d.running+1 && total > d.before {
-		slot, n := &d.quarters[d.running%96], float64(total-d.before)
-		if *slot == 0 {
-			*slot = n
-		} else {
-			*slot += shapeBlend * (n - *slot)
-		}
-	}
-	d.running, d.before = q, total
 }
 
-// weight of a quarter since 1970; the mean where it was never seen.
-func (d *dayShape) weight(q int64) float64 {
-	if w := d.quarters[q%96]; w > 0 {
-		return w
-	}
-	sum, n := 0.0, 0.0
-	for _, w := range d.quarters {
-		if w > 0 {
-			sum, n = sum+w, n+1
-		}
-	}
-	if n == 0 {
+func (n *nodeShare) get() float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return (n.own + sharePrior) / (n.all + sharePrior)
+}
+
+// share is what this node plans for.
+func (b *Bidder) share() float64 {
+	if b.leases == nil {
 		return 1
 	}
-	return sum / n
+	return min(1, b.settledHere.get()/max(b.outcomes.kept(), 0.01))
 }
 
-// shares is what part of a day's weighed traffic comes within the next plan,
-// and what part from now on.
-func (d *dayShape) shares(nowMS int64, today *day, front bool) (next, left float64) {
-	length := float64(today.toMS - today.fromMS)
-	total := 0.0
-	for at := today.fromMS; at < today.toMS; at += quarterMS {
-		w := d.weight(at / quarterMS)
-		if front { // from four thirds to two thirds
-			w *= 4.0/3 - 2.0/3*float64(at-today.fromMS)/length
-		}
-		total += w
-		switch end := at + quarterMS; {
-		case nowMS >= end:
-		case nowMS >= at:
-			left += w * float64(end-nowMS) / quarterMS
-			next = w * pacing.PlanEveryMS / quarterMS
-		default:
-			left += w
+// countTraffic takes in this node's requests, and tells all nodes of hours
+// that are over. Housekeeping calls it each second.
+func (b *Bidder) countTraffic() {
+	now := b.clock.NowMS()
+	for i, x := range b.byNumber {
+		n := x.counters.requests.Load()
+		hour, over := b.demand.Seen(i, now, float64(n-b.counted[i]))
+		b.counted[i] = n
+		if over {
+			b.tellTraffic(x, hour)
 		}
 	}
-	return next / total, left / total
 }
 
-// plan moves the factors of all campaigns whose day is paced.
-func (b *Bidder) plan() {
-	s, now := b.state.Load(), b.clock.NowMS()
-	var total uint64
-	for _, x := range s.Exchanges {
-		total += x.counters.requests.Load()
+// tellTraffic writes an hour's count into the log.
+func (b *Bidder) tellTraffic(x *Exchange, c plan.HourCount) {
+	e := events.Event{
+		EventID: b.randomID(), Type: events.TypeTraffic, TimeMS: c.HourMS, BidMS: c.HourMS, Exchange: x.Name, Count: c.Count, Node: b.cfg.Node,
 	}
-	b.shape.count(now, total)
-	for i, camp := range s.Snapshot.Campaigns {
-		p := s.paces[i]
-		if p == nil || !camp.InFlight(now) {
+	if err := b.spool.Append(spool.Record{Topic: kafka.SpoolEvents, Key: events.ShopKey(0), Value: e.AppendJSON(nil)}); err != nil {
+		b.log.Warn("an hour's count of requests is not recorded", "exchange", x.Name, "err", err)
+	}
+}
+
+// foldTraffic takes in what a node counted.
+func (b *Bidder) foldTraffic(e *events.Event) {
+	if x := b.exchanges[e.Exchange]; x != nil {
+		b.demand.Told(plan.HourCount{Exchange: int(x.number), HourMS: e.TimeMS, Count: e.Count})
+	}
+}
+
+// plan plans anew for the campaigns of a round whose day is paced.
+func (b *Bidder) plan(round, rounds int) {
+	s, now, share := b.state.Load(), b.clock.NowMS(), b.share()
+	for i := round; i < len(s.Snapshot.Campaigns); i += rounds {
+		camp := s.Snapshot.Campaigns[i]
+		p := b.refusals.pacerOf(camp.ID)
+		if s.paces[i] == nil || p == nil || !camp.InFlight(now) {
 			continue
 		}
 		today := b.days.at(camp.Shop.Location, now)
-		next, left := b.shape.shares(now, today, camp.Pacing == campaigns.PacingFront)
-		p.Plan(pacing.Moment{
-			Day: today.number, Budget: camp.Budget.Day, Settled: s.accounts[i].State(today.number).DaySettled, Next: next, Left: left,
+		a := s.accounts[i].State(today.number)
+		p.live.Plan(plan.Moment{
+			NowMS: now, Day: today.number, FromMS: max(today.fromMS, camp.StartMS), ToMS: campaignEnd(camp, today), Budget: camp.Budget.Day,
+			Spent: a.DaySettled + max(a.Pending, 0), Share: share, Front: camp.Pacing == campaigns.PacingFront, Demand: b.demand, Prices: b.markets,
 		})
+	}
+}
+
+// campaignEnd is when the campaign's day ends: at midnight, or with its flight.
+func campaignEnd(c *campaigns.CompiledCampaign, today *day) int64 {
+	if c.EndMS > 0 && c.EndMS < today.toMS {
+		return c.EndMS
+	}
+	return today.toMS
+}
+
+// pricesRound learns from first-price auctions; each second, the fits rarer.
+func (b *Bidder) pricesRound(second uint32) {
+	for i, x := range b.byNumber {
+		if v := x.market.View(); (second+uint32(i))%60 == 0 || (second%5 == 0 && v.Outcomes() < 5_000) {
+			x.market.Refit()
+		}
+		x.market.Publish()
 	}
 }
 
@@ -107,28 +132,57 @@ func paced(c *campaigns.CompiledCampaign) bool {
 	return c.Budget.Day > 0 && (c.Pacing == campaigns.PacingEven || c.Pacing == campaigns.PacingFront)
 }
 
-// paceOf is a campaign's factor, which outlives a State.
-func (r *refusalCounts) paceOf(campaign uint32) *pacing.Pace {
+// paceOf is a campaign's plan, made if it is new.
+func (r *refusalCounts) paceOf(campaign uint32, exchanges int) *plan.Pace {
 	v, ok := r.paces.Load(campaign)
 	if !ok {
-		v, _ = r.paces.LoadOrStore(campaign, pacing.NewPace())
+		p := &pacer{live: plan.NewLive(uint64(campaign), exchanges)}
+		p.pace = p.live.Pace()
+		if s, ok := r.saved[campaign]; ok {
+			p.live.Restore(s)
+		}
+		v, _ = r.paces.LoadOrStore(campaign, p)
 	}
-	return v.(*pacing.Pace)
+	return v.(*pacer).pace
 }
 
-// borrowPaces lets a shadow bid by the live factors.
-func (s *State) borrowPaces(live *refusalCounts) {
+// pacerOf is a campaign's plan, nil where its day was never paced here.
+func (r *refusalCounts) pacerOf(campaign uint32) *pacer {
+	v, ok := r.paces.Load(campaign)
+	if !ok {
+		return nil
+	}
+	return v.(*pacer)
+}
+
+// borrowPaces lets a shadow bid by the live multipliers.
+func (s *State) borrowPaces(live *refusalCounts, exchanges int) {
 	for i, c := range s.Snapshot.Campaigns {
 		if s.paces[i] != nil {
-			s.paces[i] = live.paceOf(c.ID)
+			s.paces[i] = live.paceOf(c.ID, exchanges)
 		}
 	}
 }
 
 func (s *State) writePaces(w io.Writer) {
 	for i, c := range s.Snapshot.Campaigns {
-		if p := s.paces[i]; p != nil {
-			fmt.Fprintf(w, "grosz_pace_factor{campaign=\"%d\"} %.4f\n", c.ID, p.K())
+		p := s.paces[i]
+		if p == nil {
+			continue
 		}
+		fmt.Fprintf(w, "grosz_pace_factor{campaign=\"%d\"} %.4f\n", c.ID, p.K())
+		if r := p.Report(); r != nil {
+			fmt.Fprintf(w, "grosz_plan_left{campaign=\"%d\"} %.6f\n", c.ID, r.Left)
+			fmt.Fprintf(w, "grosz_plan_open{campaign=\"%d\"} %.6f\n", c.ID, r.Open)
+			fmt.Fprintf(w, "grosz_plan_impressions{campaign=\"%d\"} %.0f\n", c.ID, r.Impressions)
+			fmt.Fprintf(w, "grosz_plan_correction{campaign=\"%d\"} %.4f\n", c.ID, r.Correction)
+		}
+	}
+}
+
+func (b *Bidder) writeTraffic(w io.Writer) {
+	fmt.Fprintf(w, "grosz_node_share %.4f\n", b.share())
+	for i, x := range b.byNumber {
+		fmt.Fprintf(w, "grosz_traffic_level{exchange=%q} %.4f\n", x.Name, b.demand.Level(i))
 	}
 }

@@ -109,5 +109,6 @@ func (t *terms) price(o *bid) NoBidReason {
 	if o.deal != nil && o.deal.At.Or(0) == 3 && floor > 0 {
 		o.price = floor
 	}
+	t.shade(o, floor)
 	return ReasonNone
 }

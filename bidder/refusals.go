@@ -5,14 +5,17 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/grosz/grosz/pacing/plan"
 )
 
 // refusalCounts counts refusals by campaign and reason. It is bounded by the
 // number of campaigns.
 type refusalCounts struct {
-	byID  sync.Map // campaign id → *[numReasons]atomic.Uint64
-	goals sync.Map // campaign id → *goalCounts
-	paces sync.Map // campaign id → *pacing.Pace
+	byID  sync.Map                  // campaign id → *[numReasons]atomic.Uint64
+	goals sync.Map                  // campaign id → *goalCounts
+	paces sync.Map                  // campaign id → *pacer
+	saved map[uint32]plan.LiveState // of before a restart
 
 	// Most are for the floor, a few dozen a request: those counts stand beside
 	// each other, so that they stay in the processor's cache.

@@ -24,6 +24,7 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 	if err := b.appendEvent(e); err != nil {
 		return err
 	}
+	b.heard(e)
 	switch {
 	case e.Settles:
 		b.book.Settle(pacing.Settlement{

@@ -9,6 +9,7 @@ import (
 	"github.com/grosz/grosz/creatives"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/pacing/plan"
 )
 
 // State is all configuration that a bid reads, immutable once published.
@@ -18,8 +19,8 @@ type State struct {
 	Rates     *money.Rates
 	// accounts of the campaigns, by their dense index in Snapshot.
 	accounts []*pacing.Account
-	goals    []*goalCounts  // nil for a campaign without goals
-	paces    []*pacing.Pace // nil where the day is not paced
+	goals    []*goalCounts // nil for a campaign without goals
+	paces    []*plan.Pace  // nil where the day is not paced
 	refusals []*[numReasons]atomic.Uint64
 	floors   []*atomic.Uint64              // refusals for the floor
 	versions map[*campaigns.Creative]int64 // creatives.Version
@@ -32,7 +33,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 	n := len(snap.Campaigns)
 	s := &State{
 		Snapshot: snap, Exchanges: exchanges, Rates: rates,
-		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*pacing.Pace, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
+		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
 	s.capped = cappedShops(snap)
@@ -43,7 +44,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 			s.goals[i] = refusals.goalOf(c.ID)
 		}
 		if paced(c) {
-			s.paces[i] = refusals.paceOf(c.ID)
+			s.paces[i] = refusals.paceOf(c.ID, len(exchanges))
 		}
 		s.accounts[i], s.refusals[i], s.floors[i] = a, refusals.of(c.ID), refusals.floorOf(c.ID)
 		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {

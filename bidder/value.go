@@ -1,6 +1,9 @@
 package bidder
 
-import "github.com/grosz/grosz/internal/money"
+import (
+	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing/plan"
+)
 
 // value prices every matching campaign in the bid's currency into
 // c.candidates: its CPM after the boosts that hold, or what its goals allow
@@ -16,7 +19,7 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 	last := ReasonNone
 	for _, m := range matches {
 		top, currency := snap.TopCPM(m)
-		to, _, ok := c.rates.of(c.state.Rates, currency, c.currency)
+		to, back, ok := c.rates.of(c.state.Rates, currency, c.currency)
 		if !ok {
 			c.exchange.counters.filtered[ReasonCurrency].Add(1)
 			last = ReasonNoPrice
@@ -37,8 +40,13 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 		} else {
 			cpm = inCurrency(b.tired(c, m, snap.BidCPM(m, c.matcher)), to)
 		}
-		if p := c.state.paces[m]; p != nil {
-			cpm = p.Scale(cpm)
+		tie, k := c.draw(), uint32(0)
+		if p := c.state.paces[m]; p != nil && cpm > 0 && cpm >= least {
+			if !b.shadowed {
+				t.opportunity(p, cpm, least, tie, back, snap.Campaigns[m].Shop.Fee())
+			}
+			k = p.Multiplier(tie)
+			cpm = plan.Scale(cpm, k)
 		}
 		if cpm <= 0 {
 			c.exchange.counters.filtered[ReasonNoPrice].Add(1)
@@ -50,7 +58,7 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 			b.campaignRefused(c.state, m, ReasonFloor)
 			continue
 		}
-		c.candidates = append(c.candidates, candidate{campaign: m, cpm: cpm, tie: c.draw()})
+		c.candidates = append(c.candidates, candidate{campaign: m, cpm: cpm, k: k, tie: tie})
 	}
 	if refused > 0 {
 		c.exchange.counters.filtered[ReasonFloor].Add(uint64(refused))

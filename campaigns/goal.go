@@ -208,5 +208,8 @@ func floorCPM(v float64) money.CPM {
 	if !(v > 0) {
 		return 0
 	}
-	return money.CPM(math.Min(v, float64(MaxCPM)))
+	if v >= float64(MaxCPM) {
+		return MaxCPM
+	}
+	return money.CPM(v)
 }

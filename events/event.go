@@ -58,6 +58,9 @@ const (
 	// TypeTerms is how a shop pays: Reason is TermsPrepaid or TermsInvoiced,
 	// LimitTotal the credit. An older Version is ignored.
 	TypeTerms Type = "terms"
+	// TypeTraffic is the Count of bid requests that a node had of Exchange in
+	// the hour from TimeMS on.
+	TypeTraffic Type = "traffic"
 )
 
 // Reasons of a TypeTerms record.

@@ -57,14 +57,35 @@ func (s *Score) Shop(shop uint32) *Shop {
 	return s.shop
 }
 
-func (s *Score) enter(shop uint32) {
-	s.shopID, s.shop, s.sum = shop, s.model.Shops[shop], s.global
+// Chance is Predict for a caller who knows what the model has of the shop
+// (nil: nothing) and of the campaign, and so needs no look-up.
+func (s *Score) Chance(t Target, shopID uint32, shop *Shop, calibration float32, features []Feature) (p float64, ok bool) {
+	if s.model == nil || len(s.model.Global[t].Table) == 0 {
+		return 0, false
+	}
+	if shopID != s.shopID || shopID == 0 {
+		s.enterShop(shopID, shop)
+	}
+	x := s.sum[t]
+	if shop != nil {
+		x += shop.Table[t].Sum(features)
+	}
+	return probability(t, x, float64(calibration)), true
+}
+
+func (s *Score) enter(shop uint32) { s.enterShop(shop, s.model.Shops[shop]) }
+
+func (s *Score) enterShop(id uint32, shop *Shop) {
+	s.shopID, s.shop, s.sum = id, shop, s.global
 	if s.shop != nil {
 		for t := range s.sum {
 			s.sum[t] += float64(s.shop.Bias[t]) + s.shop.Table[t].Sum(s.placement)
 		}
 	}
 }
+
+// CalibrationOf is what multiplies the odds of a campaign's predictions.
+func (s *Shop) CalibrationOf(t Target, campaign uint32) float32 { return s.calibration(t, campaign) }
 
 func (s *Shop) calibration(t Target, campaign uint32) float32 {
 	m := s.Calibration[t]
@@ -88,9 +109,29 @@ func (s *Shop) calibration(t Target, campaign uint32) float32 {
 // 'Addressing Delayed Feedback for Continuous Training with Neural Networks in
 // CTR prediction', RecSys 2019).
 func probability(t Target, logOdds, calibration float64) float64 {
-	odds := math.Exp(logOdds) * calibration
+	odds := exp(logOdds) * calibration
 	if t == Click {
 		odds /= 1 + odds
 	}
-	return min(max(odds, minP), maxP)
+	switch {
+	case odds > maxP:
+		return maxP
+	case odds > minP:
+		return odds
+	}
+	return minP
+}
+
+// exp is e^x with a relative error below 1e-7: weights are float32, and a bid
+// asks for it twice a candidate. 2^(x/ln 2) is a power of two, by its bits,
+// times a polynomial on half a step around it.
+func exp(x float64) float64 {
+	if !(x > -700 && x < 700) {
+		return math.Exp(x)
+	}
+	y := x * math.Log2E
+	n := int64(y+1024.5) - 1024 // the nearest whole number
+	r := (y - float64(n)) * math.Ln2
+	p := 1 + r*(1+r*(1.0/2+r*(1.0/6+r*(1.0/24+r*(1.0/120+r*(1.0/720))))))
+	return p * math.Float64frombits(uint64(n+1023)<<52)
 }

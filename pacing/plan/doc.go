@@ -17,6 +17,12 @@
 //	open.go        bids whose fate is not known yet
 //	survey.go      which share of wins is never reported
 //
+// A running bidder plans by counts instead of single bids:
+//
+//	live.go        one campaign's plan; pace.go what bids read and write of it
+//	demand.go      the forecast of requests that all campaigns share
+//	prices.go      what first-price auctions are won for
+//
 // In a second-price auction a bid is k × value, k at most 1. In a first-price
 // one it is the bid b that maximises (k·value − b) × P(win | b).
 //
