@@ -52,6 +52,7 @@ func (s *Server) routes() http.Handler {
 	s.targetingRoutes()
 	s.reportRoutes()
 	s.breakdownRoutes()
+	s.compareRoutes()
 	s.stateRoutes()
 	s.webhookRoutes()
 	s.changeRoutes()

@@ -44,6 +44,7 @@ func (s *Server) changeRoutes() {
 type listChangesInput struct {
 	ShopPath
 	Page
+	Subject string `query:"subject" maxLength:"100" doc:"Only what concerns this, such as campaign/12"`
 }
 
 type changeList struct{ Body list[Change] }
@@ -56,7 +57,7 @@ func (s *Server) listChanges(ctx context.Context, in *listChangesInput) (*change
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.store.View().Changes(ctx, in.Shop, int64(before), in.Limit+1)
+	found, err := s.store.View().Changes(ctx, in.Shop, in.Subject, int64(before), in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -27,3 +27,11 @@ func (f *fakeReports) Activity(_ context.Context, shop uint32, day, week, now in
 func (f *fakeReports) Reached(context.Context, uint32, uint32, int64, int64) (int64, error) {
 	return f.reached, f.err
 }
+
+func (f *fakeReports) Compare(_ context.Context, m report.Moment) (before, after report.Side, err error) {
+	f.shop, f.moment = m.Shop, m
+	if len(f.sides) < 2 {
+		return report.Side{Spend: "0", Revenue: "0"}, report.Side{Spend: "0", Revenue: "0"}, f.err
+	}
+	return f.sides[0], f.sides[1], f.err
+}

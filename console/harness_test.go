@@ -91,6 +91,8 @@ type fakeReports struct {
 	reached  int64
 	asked    [3]int64
 	question report.Question
+	moment   report.Moment
+	sides    []report.Side
 }
 
 func (f *fakeReports) CostPerOrder(_ context.Context, shop uint32, from, to string) ([]report.CostPerOrder, error) {

@@ -43,6 +43,7 @@ var goodRequests = map[string]struct{ query, body string }{
 	"report-cost-per-order":  {query: "?from=2026-11-01&to=2026-11-20"},
 	"report-breakdown":       {query: "?by=domain"},
 	"report-funnel":          {},
+	"report-before-after":    {query: "?at=1795341000000"},
 	"list-campaign-states":   {},
 	"list-webhooks":          {},
 	"create-webhook":         {body: webhookJSON},
@@ -119,7 +120,7 @@ func state(t *testing.T, b *bench, shop uint32) string {
 	require.NoError(t, err)
 	approvals, err := v.Approvals(ctx, shop, "")
 	require.NoError(t, err)
-	changes, err := v.Changes(ctx, shop, 0, 1000)
+	changes, err := v.Changes(ctx, shop, "", 0, 1000)
 	require.NoError(t, err)
 	hooks, err := v.Webhooks(ctx, shop)
 	require.NoError(t, err)

@@ -45,6 +45,7 @@ func sitePages() []sitePage {
 		{"changes", "changes", "changes"},
 		{"alerts", "alerts", "alerts"},
 		{"keys", "keys", "keys"},
+		{"statement", "statement", "statement"},
 	}
 }
 
@@ -68,6 +69,7 @@ type pageData struct {
 	Other                         string // the other language
 	Shop                          *Shop
 	Admin, Write                  bool
+	Holdout                       bool // whether campaigns can hold people back, to measure
 	Campaign                      uint64
 	Menu                          []menuItem
 	Wrong                         string // a word's key: why signing in failed
@@ -143,22 +145,28 @@ func (t *site) routes(mux chi.Router) {
 	mux.Post("/console/sign-out", t.signOut)
 	mux.Get("/console", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/console/", http.StatusSeeOther) })
 	mux.Get("/console/", t.home)
+	mux.Get("/console/shops/{shop}/ad", t.adPage)
 	for _, p := range sitePages() {
 		mux.Get("/console/shops/{shop}/"+p.path, t.shopPage(p))
 	}
 }
 
-// siteHeaders allows our own scripts, and pictures of ads from the shops.
+// siteHeaders allows our own scripts and frames, and pictures and films of ads
+// from the shops.
 func siteHeaders(w http.ResponseWriter, r *http.Request) {
-	pictures := "https: data:"
-	if loopbackHost(r.Host) {
-		pictures += " http://127.0.0.1:* http://localhost:*" // the demo's shops
-	}
+	pictures := pictureSources(r)
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "+pictures+
-		"; frame-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+		"; media-src "+pictures+"; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 	w.Header().Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	w.Header().Set("Vary", "Cookie, Accept-Language")
+}
+
+func pictureSources(r *http.Request) string {
+	if loopbackHost(r.Host) {
+		return "https: data: http://127.0.0.1:* http://localhost:*" // the demo's shops
+	}
+	return "https: data:"
 }
 
 // asset serves scripts, styles and words, under a name with their version.
@@ -260,6 +268,9 @@ func (t *site) signedIn(w http.ResponseWriter, r *http.Request, page string) (*p
 	d.CSRF = csrfToken(sessionCookie(r.Header.Get("Cookie")))
 	d.Admin = who.admin
 	d.Write = who.may(accessWrite)
+	if c := t.s.api.OpenAPI().Components.Schemas.Map()["Campaign"]; c != nil {
+		_, d.Holdout = c.Properties["holdout_bps"]
+	}
 	return d, who
 }
 

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,28 +32,9 @@ type visitor struct {
 
 func newVisitor(t *testing.T, shop string) *visitor {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("Chromium is not installed: with CI=true the tour must be walked")
-		}
-		t.Skip("Chromium is not installed: the tour was not walked (apt-get install chromium)")
-	}
-	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.WindowSize(1280, 1400), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "pl"),
+	ctx := chromium(t, chromedp.WindowSize(1280, 1400), chromedp.Flag("lang", "pl"),
 		// By its own name it is a crawler, and nobody bids on those.
 		chromedp.UserAgent("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"))
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(end)
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
 	return &visitor{t: t, ctx: ctx, shop: shop}
 }
 

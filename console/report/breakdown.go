@@ -103,6 +103,15 @@ const ofBids = `LEFT ANY JOIN (
 	WHERE shop_id = {shop:UInt32} AND type = 'bid' AND day BETWEEN {from:Date} - 31 AND {to:Date}
 ) AS b ON b.bid_id = f.bid`
 
+// joinOf is the join that a dimension needs.
+func joinOf(by string) string {
+	switch by {
+	case "domain", "device", "country", "size":
+		return ofBids
+	}
+	return ""
+}
+
 // Breakdown returns the parts of a shop's results, those that cost most first.
 func (r *Reader) Breakdown(ctx context.Context, q Question) ([]Breakdown, error) {
 	expr, ok := dimensions()[q.By]
@@ -113,8 +122,8 @@ func (r *Reader) Breakdown(ctx context.Context, q Question) ([]Breakdown, error)
 	switch q.By {
 	case "campaign", "creative":
 		campaign = "any(f.campaign)"
-	case "domain", "device", "country", "size":
-		join = ofBids
+	default:
+		join = joinOf(q.By)
 	}
 	out := []Breakdown{}
 	err := r.ask(ctx, &out, fmt.Sprintf(breakdownSQL, expr, campaign, join), map[string]any{

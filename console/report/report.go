@@ -133,8 +133,9 @@ func (r *Reader) connect() (driver.Conn, error) {
 	}
 	opts := &clickhouse.Options{
 		Addr: strings.Split(r.cfg.Addr, ","), ConnOpenStrategy: clickhouse.ConnOpenInOrder, Protocol: clickhouse.HTTP,
-		Auth:        clickhouse.Auth{Username: r.cfg.User, Password: password},
-		DialTimeout: 3 * time.Second, ReadTimeout: r.cfg.Timeout,
+		Auth: clickhouse.Auth{Username: r.cfg.User, Password: password},
+		// Of the driver this is also how long a question may wait for its turn.
+		DialTimeout: max(3*time.Second, r.cfg.Timeout/2), ReadTimeout: r.cfg.Timeout,
 		MaxOpenConns: 4, MaxIdleConns: 2, ConnMaxLifetime: 10 * time.Minute,
 		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{{Name: "grosz-console", Version: "1"}}},
 	}

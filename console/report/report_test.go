@@ -80,4 +80,5 @@ func TestCostPerOrder(t *testing.T) {
 	require.NotNil(t, rows)
 	require.Empty(t, rows)
 	testErasures(ctx, t, conn, r)
+	testCompare(ctx, t, func(sql string) error { return conn.Exec(ctx, sql) }, r)
 }

@@ -71,9 +71,9 @@ func auditJSON(v any) (string, error) {
 
 // Changes returns up to limit changes of a shop with ids below before, the
 // newest first; before 0 means from the newest.
-func (r Reader) Changes(ctx context.Context, shop uint32, before int64, limit int) ([]Change, error) {
+func (r Reader) Changes(ctx context.Context, shop uint32, subject string, before int64, limit int) ([]Change, error) {
 	rows, err := r.q.QueryContext(ctx, `SELECT id, at, actor, remote, action, subject, version, before, after FROM changes
-		WHERE shop = ? AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?`, shop, before, before, limit)
+		WHERE shop = ? AND (? = '' OR subject = ?) AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?`, shop, subject, subject, before, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the changes of shop %d: %w", shop, err)
 	}

@@ -33,6 +33,36 @@ export function days(node, title, labels, series, format, columns) {
   dark.addEventListener("change", draw);
 }
 
+// ready brings uPlot to a page that has not loaded it from the start.
+let asked;
+export const ready = () => asked ??= window.uPlot ? Promise.resolve() : new Promise((good, bad) => {
+  const at = `/console/assets/${page.stamp}/vendor/uplot-1.6.32.min`;
+  document.head.append(el("link", { rel: "stylesheet", href: `${at}.css` }), el("script", { src: `${at}.js`, onload: good, onerror: () => bad(new Error("uPlot")) }));
+});
+
+// curve draws y over x, with its figures below. marks: {x, label}.
+export function curve(node, title, xs, ys, format, columns, mark) {
+  const place = el("div", { class: "chart low", role: "img", "aria-label": title });
+  node.replaceChildren(place, el("details", {}, el("summary", {}, w("figures")), table(title, columns.map((c) => ({ ...c, num: c !== columns[0] })), xs.map((_, i) => i))));
+  let chart;
+  const draw = () => {
+    chart?.destroy();
+    const ink = css("--soft"), line = css("--line");
+    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font: "12px system-ui, sans-serif" };
+    const series = [{}, { stroke: css("--main"), width: 2, fill: `${css("--main")}22`, points: { show: xs.length < 12 } }];
+    const data = [xs, ys];
+    if (mark !== undefined) { series.push({ stroke: css("--plan"), points: { show: true, size: 9, fill: css("--plan") }, width: 0 }); data.push(xs.map((x) => (x === mark ? ys[xs.indexOf(x)] : null))); }
+    chart = new window.uPlot({
+      width: Math.max(200, place.clientWidth), height: 170, legend: { show: false }, cursor: { show: false },
+      scales: { x: { time: false, range: (u, a, b) => [0, b || 1] }, y: { range: (u, a, b) => [0, (b || 1) * 1.12] } },
+      axes: [{ ...axis, space: 70, values: (u, v) => v.map(format[0]) }, { ...axis, size: 52, values: (u, v) => v.map(format[1]) }], series,
+    }, data, place);
+  };
+  draw();
+  let last = place.clientWidth;
+  new ResizeObserver(() => { if (place.isConnected && place.clientWidth !== last) { last = place.clientWidth; draw(); } }).observe(place);
+}
+
 function legend(series) {
   return el("ul", { class: "legend", "aria-hidden": "true" }, series.filter((s) => s.legend).map((s) => el("li", {}, el("i", { class: s.legend }), s.label)));
 }

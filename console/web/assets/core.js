@@ -20,8 +20,23 @@ export class Problem extends Error {
   }
 }
 
-// api asks the console's public API as the signed-in person.
-export async function api(method, path, send, headers = {}) {
+// Reports are heavy: a page asks for two at a time, the rest wait their turn.
+let asking = 0;
+const waiting = [];
+const heavy = /\/(report|statement|lift|campaign-states)\b/;
+export async function api(method, path, ...more) {
+  if (method !== "GET" || !heavy.test(path)) return ask(method, path, ...more);
+  if (asking >= 2) await new Promise((turn) => waiting.push(turn)); else asking++;
+  try {
+    return await ask(method, path, ...more);
+  } finally {
+    const next = waiting.shift();
+    if (next) next(); else asking--;
+  }
+}
+
+// ask asks the console's public API as the signed-in person.
+async function ask(method, path, send, headers = {}) {
   const h = { "X-CSRF-Token": body.csrf, Accept: "application/json", ...headers };
   if (send !== undefined && !h["Content-Type"]) {
     h["Content-Type"] = "application/json";
@@ -180,11 +195,20 @@ export function mistakes(form, err, box) {
   first?.focus();
 }
 
+// mended takes a mistake away from a field that somebody is changing, and what
+// was said of all once none is left.
+export function mended(form, input, box) {
+  input.removeAttribute("aria-invalid");
+  (input.closest(".amount") || input).parentElement.querySelectorAll(":scope > .wrong").forEach((n) => n.remove());
+  if (!form.querySelector("[aria-invalid], .wrong")) box?.replaceChildren();
+}
+
 // dialog opens a dialog and calls send when it is confirmed; it stays open,
 // with the mistakes shown, when that fails.
 export function dialog(node, send) {
   const form = node.querySelector("form");
   mistakes(form, null);
+  form.oninput = (e) => { if (e.target.getAttribute("aria-invalid")) mended(form, e.target); };
   form.onsubmit = async (e) => {
     e.preventDefault();
     const button = form.querySelector("button.main");

@@ -1,4 +1,6 @@
-import { $, api, busy, canWrite, checker, debounce, el, money, mistakes, page, say, shopPath, show, state, w, when } from "./core.js";
+import { $, api, busy, canWrite, checker, debounce, el, mended, money, mistakes, page, say, shopPath, show, state, w, when } from "./core.js";
+import { forecast } from "./forecast.js";
+import { frame, look, sizes } from "./adview.js";
 
 const form = $("form");
 const id = page.campaign;
@@ -37,7 +39,7 @@ function addAd(a = { media: "banner" }) {
   const n = ads.length + 1;
   const field = (name, label) => {
     const input = el("input", { id: `${name}-${n}`, value: a[name] || "", maxlength: "200", "data-at": `body.creatives[${n - 1}].${name}` });
-    input.addEventListener("input", draw);
+    input.addEventListener("input", () => draw());
     return [input, el("div", {}, el("label", { for: input.id }, label), input)];
   };
   const media = el("select", { id: `media-${n}` }, ["banner", "native", "video"].map((m) => el("option", { value: m, selected: m === a.media }, w(`media.${m}`))));
@@ -45,32 +47,61 @@ function addAd(a = { media: "banner" }) {
   const [text, textBox] = field("body", w("ad.body"));
   const [cta, ctaBox] = field("cta", w("ad.cta"));
   const [image, imageBox] = field("image_url", w("ad.image"));
-  const preview = el("div", { class: "preview", "aria-label": w("ad.preview"), role: "img" });
+  const preview = el("div", { class: "preview-box" });
+  const size = el("select", { id: `size-${n}`, class: "short" }, (a.sizes?.length ? a.sizes.map((z) => [z.w, z.h]) : sizes).map(([x, y]) => el("option", { value: `${x}x${y}` }, `${x} × ${y}`)));
   const card = el("div", { class: "ad-form" },
     el("div", { class: "two" }, el("div", {}, el("label", { for: media.id }, w("ad.media")), media), titleBox, textBox, ctaBox, imageBox),
-    el("p", { class: "help" }, w("ad.preview")), preview,
+    el("div", { class: "inline" }, el("label", { for: size.id }, w("ad.preview-size")), size), preview,
     canWrite && el("div", { class: "actions" }, el("button", { type: "button", class: "small", onclick: () => { card.remove(); ads = ads.filter((x) => x.card !== card); changed(); } }, w("ad.drop"))));
-  function draw() {
-    show(preview, image.value.startsWith("http") ? el("img", { src: image.value, alt: "" }) : null,
-      el("div", { class: "pad" }, el("b", {}, title.value || w("ad.from-product")), el("span", { class: "sub" }, text.value), el("span", { class: "cta" }, cta.value || w("ad.cta.default"))));
-  }
-  draw();
+  const draw = debounce(400, () => {
+    const banner = media.value === "banner";
+    size.parentElement.hidden = !banner;
+    const words = { title: title.value, body: text.value, cta: cta.value, image_url: image.value };
+    if (!banner) { show(preview, look({ ...a, media: media.value, ...words })); return; }
+    show(preview, frame({ ...words, template: a.template || "", asset: a.asset || "" }, size.value, 0, "eager"));
+  });
+  size.addEventListener("input", (e) => { e.stopPropagation(); draw(); });
+  media.addEventListener("input", draw);
+  setTimeout(draw);
   ads.push({ card, read: () => clean({ ...a, media: media.value, title: title.value, body: text.value, cta: cta.value, image_url: image.value }) });
   $("ads").append(card);
 }
 const clean = (o) => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== ""));
 
+// The goal is one of these, or a fixed price.
+const goals = { target_cpo: "money", max_cpc: "money", target_roas_bps: "times" };
+function goalOf() {
+  const kind = $("goal").value;
+  return goals[kind] ? { kind, amount: Number(decimal($("goal-amount"))) } : null;
+}
+function showGoal() {
+  const kind = $("goal").value;
+  $("goal-box").hidden = !goals[kind];
+  $("goal-amount").dataset.at = `body.goal.${kind}`;
+  $("goal-unit").textContent = goals[kind] === "times" ? "×" : page.currency;
+  $("goal-label").textContent = w(`goal.${kind || "none"}`);
+  $("goal-help").textContent = w(`goal.${kind || "none"}.help`);
+}
+$("goal").addEventListener("change", showGoal);
+
 // decimal lets people write a comma.
 const decimal = (i) => i.value.trim().replace(/\s/g, "").replace(",", ".") || "0";
 const whole = (i) => { const n = Number(i.value.trim() || 0); return Number.isInteger(n) ? n : i.value; };
+
+function readGoal() {
+  const g = goalOf(), kept = doc?.goal?.share_bps || 0;
+  return { target_cpo: "0", max_cpc: "0", target_roas_bps: 0, share_bps: kept, ...(g && { [g.kind]: g.kind === "target_roas_bps" ? Math.round(g.amount * 10000) : decimal($("goal-amount")) }) };
+}
 
 function read() {
   const boosts = [...document.querySelectorAll(".boost")].map((b) => ({ when: b.querySelector(".when").value, bps: Math.round(Number(b.querySelector(".times").value.replace(",", ".")) * 100) }));
   return {
     name: $("name").value, kind: form.elements.kind.value, targeting: $("targeting").value,
     bid: { cpm: decimal($("cpm")), max_cpm: decimal($("max")), boosts },
+    goal: readGoal(), pacing: $("pacing").value,
     budget: { day: decimal($("day")), week: decimal($("week")), total: decimal($("total")) },
     frequency: { impressions: whole($("cap")), hours: whole($("hours")) },
+    ...($("holdout") && { holdout_bps: Math.round(Number(decimal($("holdout"))) * 100) }),
     start: toMS($("start").value), end: toMS($("end").value),
     creatives: ads.map((a) => a.read()),
   };
@@ -78,30 +109,30 @@ function read() {
 
 // plan says what the figures mean, and what a forecast gives where the
 // console has one.
-let forecasts = true;
 const plan = debounce(500, async () => {
   const c = read();
-  const cpm = Number(c.bid.cpm), day = Number(c.budget.day);
+  const cpm = Number(c.bid.cpm), most = Number(c.bid.max_cpm), day = Number(c.budget.day), goal = goalOf();
   const lines = [];
-  if (cpm > 0 && day > 0) {
-    lines.push(w("plan.day", { day: money(day), shows: Math.floor((day / cpm) * 1000).toLocaleString(page.lang), cpm: money(cpm) }));
+  const price = cpm || most;
+  if (goal && goal.amount > 0) lines.push(w(`plan.${goal.kind}`, { amount: goal.kind === "target_roas_bps" ? goal.amount.toLocaleString(page.lang) : money(goal.amount) }));
+  if (price > 0 && day > 0) {
+    lines.push(w("plan.day", { day: money(day), shows: Math.floor((day / price) * 1000).toLocaleString(page.lang), cpm: money(price) }));
     lines.push(w("plan.month", { month: money(day * 30) }));
-  } else if (cpm > 0) lines.push(w("plan.open"));
-  else lines.push(w("plan.nothing"));
+  } else if (price > 0) lines.push(w("plan.open"));
+  else lines.push(w(goal ? "plan.goal-max" : "plan.nothing"));
+  if (day > 0) lines.push(w(`plan.pacing.${c.pacing}`));
   if (!day && !Number(c.budget.total) && !Number(c.budget.week)) lines.push(w("plan.no-budget"));
   if (c.frequency.impressions > 0) lines.push(w("plan.cap", { n: c.frequency.impressions, h: c.frequency.hours }));
+  if (c.holdout_bps > 0) lines.push(w("plan.holdout", { n: (c.holdout_bps / 100).toLocaleString(page.lang) }));
+  for (const b of c.bid.boosts) if (b.when && b.bps > 0 && b.bps !== 10000) lines.push(w(b.bps < 10000 ? "plan.lower" : "plan.higher", { when: b.when, n: Math.abs(b.bps / 100 - 100).toLocaleString(page.lang) }));
   show($("plan"), lines.map((l) => el("p", {}, l)));
-  if (!forecasts || !(cpm > 0) || !(await check())) return;
-  try {
-    const f = await api("POST", `${shopPath}/forecast`, { campaign: c });
-    $("plan").append(el("h3", {}, w("plan.forecast")), el("dl", { class: "sums" }, Object.entries(f).filter(([, v]) => typeof v === "object" && v && "low" in v).map(([k, v]) =>
-      el("div", {}, el("dt", {}, w(`forecast.${k}`)), el("dd", {}, `${v.value ?? v.mid}`, el("small", {}, `${v.low} – ${v.high}`))))));
-  } catch (err) {
-    if (err.status === 404 || err.status === 405) forecasts = false; // this console has none
-  }
+  const right = price > 0 && (await check());
+  forecast($("forecast"), right ? { ...c, name: c.name || "–" } : null, doc?.id);
 });
 
+let dirty = false; // leaving the page is asked about
 function changed() {
+  dirty = canWrite;
   $("dirty").textContent = w("editor.unsaved");
   plan();
 }
@@ -115,8 +146,14 @@ function fillIn(c) {
   $("cpm").value = amount(c.bid.cpm);
   $("max").value = amount(c.bid.max_cpm);
   for (const k of ["day", "week", "total"]) $(k).value = amount(c.budget[k]);
+  const goal = Object.keys(goals).find((k) => Number(c.goal?.[k])) || "";
+  $("goal").value = goal;
+  $("goal-amount").value = goal ? (goal === "target_roas_bps" ? c.goal[goal] / 10000 : c.goal[goal]) : "";
+  showGoal();
+  $("pacing").value = c.pacing || "asap";
   $("cap").value = c.frequency.impressions;
   $("hours").value = c.frequency.hours;
+  if ($("holdout")) $("holdout").value = c.holdout_bps ? c.holdout_bps / 100 : "";
   $("start").value = toWall(c.start);
   $("end").value = toWall(c.end);
   $("boosts").replaceChildren();
@@ -146,6 +183,7 @@ async function save(status, button) {
       const made = !doc;
       doc = made ? await api("POST", `${shopPath}/campaigns`, c, { "Idempotency-Key": onceKey })
         : await api("PATCH", `${shopPath}/campaigns/${doc.id}`, c, { "If-Match": `"${doc.version}"` });
+      dirty = false;
       mistakes(form, null, $("trouble"));
       $("dirty").textContent = w("editor.saved", { at: when(doc.updated) });
       if (made) history.replaceState(null, "", `/console/shops/${page.shop}/campaigns/${doc.id}`);
@@ -162,7 +200,12 @@ async function save(status, button) {
 }
 let onceKey = `${Date.now()}-${Math.random()}`;
 
-form.addEventListener("input", changed);
+form.addEventListener("input", (e) => {
+  if (e.target.getAttribute("aria-invalid") && e.target.id !== "targeting") mended(form, e.target, $("trouble"));
+  else if (e.target.id === "targeting") mended(form, e.target, $("trouble"));
+  changed();
+});
+addEventListener("beforeunload", (e) => { if (dirty) e.preventDefault(); });
 form.onsubmit = (e) => { e.preventDefault(); save("", $("save")); };
 if (canWrite) {
   $("start-it").onclick = () => save(doc?.status === "active" ? "paused" : "active", $("start-it"));
@@ -194,6 +237,7 @@ if (id) {
     mistakes(form, err, $("trouble"));
   }
 } else addAd();
+showGoal();
 check();
 plan();
 document.body.dataset.ready = "yes";

@@ -1,4 +1,4 @@
-import { $, api, canWrite, count, el, empty, fill, money, page, pill, say, shopPath, show, table, w, when } from "./core.js";
+import { $, api, busy, canWrite, count, dialog, el, empty, fill, money, page, pill, say, shopPath, show, table, w, when } from "./core.js";
 
 function report(f) {
   const r = f.report;
@@ -24,6 +24,33 @@ const feed = () => fill($("feed"), async () => {
     ...report(f),
   ];
 });
+
+// source is where the feed is fetched from, if it is.
+const source = () => fill($("source"), async () => {
+  let s = null;
+  try { s = await api("GET", `${shopPath}/feed/source`); } catch (err) { if (err.status !== 404) throw err; }
+  const edit = (text) => canWrite && el("button", { type: "button", class: "small", onclick: () => editSource(s) }, text);
+  if (!s?.url) return el("p", { class: "help" }, w("source.none"), " ", edit(w("source.set")));
+  return [
+    el("p", {}, s.problem ? pill(w("source.failed"), "bad") : s.checked ? pill(w("source.good"), "good") : pill(w("source.first")), " ", w("source.every", { n: count(s.every_minutes) }), " ", el("span", { class: "url" }, s.url)),
+    s.problem && el("p", { class: "box bad" }, s.problem),
+    el("p", { class: "help" }, s.checked ? w("source.checked", { at: when(s.checked) }) : w("source.never"), " ", w("source.due", { at: when(s.due) })),
+    canWrite && el("div", { class: "actions" }, edit(w("edit")), el("button", { type: "button", class: "small", onclick: (e) => busy(e.currentTarget, async () => {
+      try { await api("DELETE", `${shopPath}/feed/source`); say(w("source.dropped")); } catch (err) { say(err.message); }
+      source();
+    }) }, w("source.drop"))),
+  ];
+});
+
+function editSource(s) {
+  $("s-url").value = s?.url || "";
+  $("s-every").value = s?.every_minutes || 60;
+  dialog($("source-dialog"), async () => {
+    await api("PUT", `${shopPath}/feed/source`, { url: $("s-url").value.trim(), every_minutes: Number($("s-every").value), ...(s?.format && { format: s.format }) });
+    say(w("source.saved"));
+    source();
+  });
+}
 
 // send uploads a file with its progress, which fetch does not tell.
 function send(file, dry) {
@@ -84,5 +111,5 @@ if (canWrite) {
   $("upload").onsubmit = (e) => { e.preventDefault(); upload(false, e.submitter || $("try")); };
   $("try").onclick = () => upload(true, $("try"));
 }
-await Promise.all([feed(), list()]);
+await Promise.all([feed(), source(), list()]);
 document.body.dataset.ready = "yes";

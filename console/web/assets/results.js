@@ -1,5 +1,6 @@
 import { $, all, api, canWrite, count, dialog, el, empty, fill, money, page, percent, say, shopPath, show, table, today, w } from "./core.js";
 import { days } from "./charts.js";
+import { compare, lift } from "./effect.js";
 
 const dims = ["domain", "device", "hour", "exchange", "creative", "media", "size", "country", "campaign"];
 const ask = new URLSearchParams(location.search);
@@ -62,8 +63,10 @@ const overview = async () => {
   await fill($("sum"), async () => {
     const [found, old] = await Promise.all([parts("day"), earlier()]);
     const rows = spread(found.rows);
-    setTimeout(() => drawDays(rows));
-    if (!sum(rows, "bids") && !sum(rows, "spend")) return empty(w("results.none"), w("results.none.text"), el("a", { class: "button", href: `/console/shops/${page.shop}/why` }, w("nav.why")));
+    const none = !sum(rows, "bids") && !sum(rows, "spend") && !sum(rows, "orders");
+    document.querySelectorAll(".with-results").forEach((n) => { n.hidden = none; });
+    if (none) return empty(w("results.none"), w("results.none.text"), el("a", { class: "button", href: `/console/shops/${page.shop}/why` }, w("nav.why")));
+    setTimeout(() => drawDays(rows)); // once there is room for it
     return sums(rows, old);
   });
 };
@@ -96,14 +99,18 @@ const map = () => fill($("map"), async () => {
     el("tbody", {}, names.map((n, d) => el("tr", {}, el("th", { scope: "row" }, n), hours.map((h) => cell(d + 1, h))))));
 });
 
-// worst is the part that surely costs more than the whole: the lower end of
-// its interval is above the average, or it spent three orders' worth for none.
-function worstOf(rows) {
+// weakest is the part that costs most for what it brings. It is sure when the
+// lower end of its interval is above the average of all, or when it spent three
+// orders' worth for none; else chance alone may have made it so.
+function weakest(rows) {
+  const known = rows.filter((r) => r.key && Number(r.spend) > 0);
   const spend = sum(rows, "spend"), orders = sum(rows, "orders");
-  if (!orders || rows.length < 2) return null;
-  const average = spend / orders;
-  const bad = rows.filter((r) => r.key && (r.orders ? Number(r.cost_per_order_low) > average : Number(r.spend) > 3 * average));
-  return bad.sort((a, b) => Number(b.spend) - Number(a.spend))[0] || null;
+  if (known.length < 2) return {};
+  const average = orders ? spend / orders : 0;
+  const surely = average ? known.filter((r) => (r.orders ? Number(r.cost_per_order_low) > average : Number(r.spend) > 3 * average)) : [];
+  if (surely.length) return { row: surely.sort((a, b) => Number(b.spend) - Number(a.spend))[0], sure: true };
+  const floor = (r) => Number(r.cost_per_order_low ?? 0);
+  return { row: known.sort((a, b) => floor(b) - floor(a))[0], sure: false };
 }
 
 const names = { domain: (k) => `domain in (${q(k)})`, device: (k) => `device in (${q(k)})`, hour: (k) => `hour = ${Number(k)}`, exchange: (k) => `exchange in (${q(k)})`, media: (k) => `media in (${q(k)})`, country: (k) => `country in (${q(k)})` };
@@ -114,16 +121,21 @@ const drill = () => fill($("parts"), async () => {
   document.querySelectorAll("#by button").forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.by === now.by)));
   const { rows } = await parts(now.by);
   if (!rows.length) return empty(w("results.none"), w("results.none.text"));
-  const worst = worstOf(rows);
+  const { row: worst, sure } = weakest(rows);
   const title = (r) => (now.by === "campaign" ? campaigns.find((c) => String(c.id) === r.key)?.name : now.by === "media" ? w(`media.${r.key}`) : now.by === "creative" ? w("ad.n", { n: r.key }) : now.by === "hour" ? `${r.key}:00` : r.key) || w("unknown");
   const columns = [
-    { name: w(`by.${now.by}`), cell: (r) => [now.by === "campaign" ? el("a", { href: `?${query({ campaign: r.key, by: "domain" })}` }, title(r)) : title(r), r === worst && el("span", { class: "sub" }, w("worst"))] },
+    { name: w(`by.${now.by}`), cell: (r) => [now.by === "campaign" ? el("a", { href: `?${query({ campaign: r.key, by: "domain" })}` }, title(r)) : title(r), r === worst && el("span", { class: "sub" }, w(sure ? "worst" : "weakest"))] },
     { name: w("spend"), num: true, cell: (r) => money(r.spend) }, { name: w("impressions"), num: true, cell: (r) => count(r.impressions) },
     { name: w("clicks"), num: true, cell: (r) => count(r.clicks) }, { name: w("orders"), num: true, cell: (r) => count(r.orders) },
     { name: w("cpo"), num: true, cell: (r) => (r.cost_per_order ? [money(r.cost_per_order), el("span", { class: "sub" }, `${money(r.cost_per_order_low)} – ${money(r.cost_per_order_high)}`)] : [`> ${money(r.cost_per_order_low ?? r.spend)}`, el("span", { class: "sub" }, w("no-orders"))]) },
   ];
   if (canWrite && names[now.by]) columns.push({ name: "", cell: (r) => r.key && el("button", { type: "button", class: "small", "aria-label": `${w("cap")}: ${title(r)}`, onclick: () => cap(r) }, w("cap")) });
-  return table(w("results.parts"), columns, rows.slice(0, 50), (r) => (r === worst ? "worst" : ""));
+  const shown = worst ? [worst, ...rows.filter((r) => r !== worst)] : rows;
+  return [
+    worst && el("p", { class: `box ${sure ? "warn" : ""}` }, w(sure ? "results.worst" : "results.weakest", { part: title(worst), spend: money(worst.spend), orders: count(worst.orders) })),
+    table(w("results.parts"), columns, shown.slice(0, 50), (r) => (r === worst ? (sure ? "worst" : "weakest") : "")),
+    rows.length > 50 && el("p", { class: "help" }, w("results.more", { n: count(rows.length - 50) })),
+  ];
 });
 
 // cap bids less for a part, or nothing: a boost below one, or a piece of the
@@ -151,12 +163,19 @@ function cap(row) {
     const saved = await api("PATCH", `${shopPath}/campaigns/${c.id}`, patch, { "If-Match": `"${c.version}"` });
     campaigns = campaigns.map((x) => (x.id === saved.id ? saved : x));
     say(w("cap.done", { name: c.name }));
+    if (now.campaign !== String(c.id)) {
+      now.campaign = String(c.id);
+      $("campaign").value = now.campaign;
+      remember();
+      everything();
+    } else effects();
   });
 }
 
 for (const by of dims) $("by").append(el("button", { type: "button", "data-by": by, "aria-pressed": "false", onclick: () => { now.by = by; remember(); drill(); } }, w(`by.${by}`)));
 const remember = () => history.replaceState(null, "", `?${query()}`);
-const everything = () => Promise.all([overview(), funnel(), map(), drill()]);
+const effects = () => Promise.all([compare($("compare"), now.campaign), lift($("lift"), now.campaign)]);
+const everything = () => Promise.all([overview(), funnel(), map(), drill(), effects()]);
 $("filters").onsubmit = (e) => {
   e.preventDefault();
   Object.assign(now, { from: $("from").value, to: $("to").value, campaign: $("campaign").value });

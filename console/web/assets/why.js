@@ -1,8 +1,8 @@
-import { $, api, el, failed, loading, page, pill, show, table, w } from "./core.js";
+import { $, api, el, failed, loading, page, pill, shopPath, show, table, today, w } from "./core.js";
 
 const samples = {
-  banner: () => ({ id: "why-1", at: 1, imp: [{ id: "1", banner: { w: 300, h: 250 }, bidfloor: 0.01, secure: 1 }], site: { domain: $("domain").value, page: `https://${$("domain").value}/` }, device: device(), user: {}, test: 1 }),
-  video: () => ({ id: "why-1", at: 1, imp: [{ id: "1", video: { mimes: ["video/mp4"], w: 640, h: 360, minduration: 5, maxduration: 30, protocols: [2, 3, 5, 6, 7, 8], linearity: 1 }, bidfloor: 0.01, secure: 1 }], site: { domain: $("domain").value, page: `https://${$("domain").value}/` }, device: device(), user: {}, test: 1 }),
+  banner: () => ({ id: "why-1", at: 1, imp: [{ id: "1", banner: { w: 300, h: 250 }, bidfloor: 0.01, secure: 1 }], cur: [page.currency, "USD", "EUR"], site: { domain: $("domain").value, page: `https://${$("domain").value}/` }, device: device(), user: {}, test: 1 }),
+  video: () => ({ id: "why-1", at: 1, imp: [{ id: "1", video: { mimes: ["video/mp4"], w: 640, h: 360, minduration: 5, maxduration: 30, protocols: [2, 3, 5, 6, 7, 8], linearity: 1 }, bidfloor: 0.01, secure: 1 }], cur: [page.currency, "USD", "EUR"], site: { domain: $("domain").value, page: `https://${$("domain").value}/` }, device: device(), user: {}, test: 1 }),
 };
 const device = () => ({ ua: navigator.userAgent, ip: "192.0.2.1", devicetype: 2, geo: { country: "POL" }, ...($("person").value && { ifa: $("person").value }) });
 const write = () => { if (samples[$("sample").value]) $("request").value = JSON.stringify(samples[$("sample").value](), null, 2); };
@@ -44,4 +44,11 @@ $("ask").onsubmit = async (e) => {
     failed(out, err);
   }
 };
+// The exchanges are those on which the shop has bid; the busiest is proposed.
+try {
+  const { rows } = await api("GET", `${shopPath}/report/breakdown?by=exchange&from=${today(-29)}`);
+  const names = rows.filter((r) => r.key).sort((a, b) => b.bids - a.bids).map((r) => r.key);
+  $("exchanges").append(...names.map((n) => el("option", { value: n })));
+  if (names.length) $("exchange").value = names[0];
+} catch { /* without results one writes it */ }
 document.body.dataset.ready = "yes";
