@@ -135,6 +135,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	s.writeGoals(w)
 	s.writePaces(w)
 	b.writeModelMetrics(w)
+	b.writeRequestMetrics(w)
 	b.people.writeMetrics(w)
 	b.judge.writeMetrics(w)
 	b.played.write(w)

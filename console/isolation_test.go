@@ -43,6 +43,8 @@ var goodRequests = map[string]struct{ query, body string }{
 	"report-cost-per-order":  {query: "?from=2026-11-01&to=2026-11-20"},
 	"report-breakdown":       {query: "?by=domain"},
 	"report-funnel":          {},
+	"forecast":               {body: `{"campaign": ` + campaignJSON + `, "budget_micros": 9000000, "figures": {"visits": 900, "conversion_rate": 0.02}}`},
+	"read-lift":              {},
 	"list-campaign-states":   {},
 	"list-webhooks":          {},
 	"create-webhook":         {body: webhookJSON},
@@ -239,7 +241,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 		} else {
 			require.NotContains(t, []int{401, 403, 404}, a.code, op.OperationID)
 		}
-		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "explain" && op.OperationID != "check-segment" {
+		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "explain" && op.OperationID != "forecast" && op.OperationID != "check-segment" {
 			require.Equal(t, accessWrite, need, "what changes something needs write")
 		}
 	})

@@ -80,4 +80,5 @@ func TestCostPerOrder(t *testing.T) {
 	require.NotNil(t, rows)
 	require.Empty(t, rows)
 	testErasures(ctx, t, conn, r)
+	testForecasts(ctx, t, conn, r)
 }
