@@ -233,6 +233,10 @@ func (b *Bidder) offer(t *terms, cand candidate) (bid, NoBidReason) {
 	if r := b.pace(t, &out); r != ReasonNone {
 		return bid{}, r
 	}
+	if heldOut(t.c.state.Snapshot.Campaigns[out.campaign], out.user) {
+		b.ghost(t, &out)
+		return bid{}, ReasonHoldout
+	}
 	return out, ReasonNone
 }
 
@@ -263,21 +267,28 @@ func (b *Bidder) letGo(c *bidContext) {
 // record passes the bids to the log, off the hot path.
 func (b *Bidder) record(c *bidContext) {
 	for i := range c.bids {
-		o := &c.bids[i]
-		camp := c.state.Snapshot.Campaigns[o.campaign]
-		imp := &c.view.Imps[o.imp]
-		c.event = events.Event{
-			EventID: events.EventID(o.id, events.TypeBid, 0), Type: events.TypeBid,
-			TimeMS: c.nowMS, BidMS: c.nowMS, Day: b.days.at(camp.Shop.Location, c.nowMS).text, BidID: o.id,
-			ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
-			Exchange: c.exchange.Name, Media: events.MediaName(o.media), User: o.user,
-			BidPrice: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency, Rate: o.rate,
-			Test: c.view.Test, Node: b.cfg.Node, RequestID: clip(c.view.ID, 64), ImpID: clip(imp.ID, 64),
-			Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
-			Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
-		}
-		b.bidLog.Put(&c.event)
+		b.logBid(c, &c.bids[i], events.TypeBid)
 	}
+}
+
+// logBid records a bid, or one that was not sent.
+func (b *Bidder) logBid(c *bidContext, o *bid, typ events.Type) {
+	camp := c.state.Snapshot.Campaigns[o.campaign]
+	imp := &c.view.Imps[o.imp]
+	c.event = events.Event{
+		EventID: events.EventID(o.id, typ, 0), Type: typ,
+		TimeMS: c.nowMS, BidMS: c.nowMS, Day: b.days.at(camp.Shop.Location, c.nowMS).text, BidID: o.id,
+		ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
+		Exchange: c.exchange.Name, Media: events.MediaName(o.media), User: o.user,
+		BidPrice: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency, Rate: o.rate,
+		Test: c.view.Test, Node: b.cfg.Node, RequestID: clip(c.view.ID, 64), ImpID: clip(imp.ID, 64),
+		Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
+		Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
+	}
+	if camp.HoldoutBPS > 0 {
+		c.event.WinPPB = b.predictedWin(c, o)
+	}
+	b.bidLog.Put(&c.event)
 	c.event = events.Event{} // it held views of the request
 }
 

@@ -91,6 +91,8 @@ type Config struct {
 	ShopEventsPerSecond int
 	// Clicks says which clicks are impossible; zero values take the defaults.
 	Clicks traffic.ClicksConfig
+	// Requests bounds the sample of requests that forecasts replay.
+	Requests RequestConfig
 	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
 	BidLogBytes int64
 }
@@ -187,6 +189,8 @@ type Bidder struct {
 	settledHere nodeShare
 	shadowed    bool // a shadow: what it shares it only reads
 	samples     *Sampler
+	requests    *requestLog   // the sample on its way out; nil: none is taken
+	kept        *requestStore // the sample of all nodes
 	consents    *privacy.Cache
 	people      *people
 	traffic     *traffic.Watch
@@ -281,6 +285,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		}
 	}
 	b.judge = newJudge(cfg.Clicks, b.traffic)
+	b.requests, b.kept = newRequestLog(cfg.Requests), newRequestStore(cfg.Requests)
 	cfg.Samples.MayLog = func(x *Exchange) bool { return x.privacy.MayLog }
 	if b.samples, err = b.NewSampler(cfg.Samples); err != nil {
 		return nil, err

@@ -71,6 +71,8 @@ func (p *people) apply(e *events.Erasure) error {
 	p.b.segments.forget(e.UID)
 	p.b.profilesMu.Unlock()
 	p.b.wanted.Erase(e.UID, until)
+	p.b.samples.Forget(e.UID)
+	p.b.kept.forget(e.UID)
 	names := p.pseudonyms([]segments.UserKey{e.UID})
 	receipt.Frequency = int64(p.b.frequency.Erase(names))
 	p.b.hidden.Erase(names)
@@ -124,6 +126,7 @@ func (p *people) eraseAtShop(e *events.Erasure) events.Erasure {
 		receipt.Profiles = 1
 	}
 	p.b.profilesMu.Unlock()
+	p.b.kept.forget(e.UID)
 	if shop := p.b.state.Load().Snapshot.Shop(e.ShopID); shop != nil {
 		receipt.Frequency = int64(p.b.frequency.Erase(map[uint64]struct{}{segments.Pseudonym(shop.Salt, e.UID): {}}))
 	}

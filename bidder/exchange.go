@@ -105,6 +105,10 @@ type ExchangeConfig struct {
 	MayProfile bool `yaml:"may_profile"`
 	// MayLog says that they allow keeping an identifier from a request.
 	MayLog bool `yaml:"may_log"`
+	// RequestShare is which share of the people seen here, 0 to 1, is in the
+	// sample of requests that forecasts replay, where MayLog allows it; 0 means
+	// 0.02, a negative one none. People known to a shop are ten times as likely.
+	RequestShare float64 `yaml:"request_share"`
 	// MeasureByInterest says that our registration declares purpose 7 under
 	// legitimate interest.
 	MeasureByInterest bool `yaml:"measure_by_interest"`
@@ -147,22 +151,23 @@ type Secrets struct {
 
 // Exchange is a checked ExchangeConfig in the form the hot path reads.
 type Exchange struct {
-	Name       string
-	number     uint16 // among the bidder's exchanges
-	at         int32
-	settle     [8]uint8 // by media code
-	timeout    time.Duration
-	network    time.Duration
-	hold       time.Duration
-	holds      [8]time.Duration // by media code
-	openBids   int
-	seat       string
-	currencies []money.Currency
-	media      [8]bool
-	clickMacro string
-	mayProfile bool
-	counters   exchangeCounters
-	market     *plan.Prices // of its first-price auctions; New sets it
+	Name         string
+	number       uint16 // among the bidder's exchanges
+	at           int32
+	settle       [8]uint8 // by media code
+	timeout      time.Duration
+	network      time.Duration
+	hold         time.Duration
+	holds        [8]time.Duration // by media code
+	openBids     int
+	seat         string
+	currencies   []money.Currency
+	media        [8]bool
+	clickMacro   string
+	mayProfile   bool
+	requestShare float64
+	counters     exchangeCounters
+	market       *plan.Prices // of its first-price auctions; New sets it
 
 	prices       price.Decoder
 	priceMacro   string    // "&p=" and the macro

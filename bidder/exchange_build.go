@@ -293,6 +293,12 @@ func (b *exchangeBuilder) people() {
 		VendorID: c.VendorID, MayProfile: x.mayProfile, MayLog: c.MayLog,
 		MeasureByInterest: c.MeasureByInterest, WhenAbsent: absent,
 	}
+	switch x.requestShare = c.RequestShare; {
+	case c.RequestShare == 0:
+		x.requestShare = defaultRequestShare
+	case !(c.RequestShare <= 1): // NaN is none either
+		b.bad("request_share %g: a share of the people, at most 1", c.RequestShare)
+	}
 	if err := x.privacy.Validate(); err != nil {
 		b.bad("%w", err)
 	}

@@ -365,6 +365,9 @@ func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *Expl
 	if c.basis.Identify && !c.user.IsZero() && e.b.hidden.Campaign(segments.Pseudonym(camp.Shop.Salt, c.user), camp.ID) {
 		out.Failing = append(out.Failing, Miss{Rule: ReasonHidden.String(), Detail: "the person asked not to be shown it"})
 	}
+	if c.basis.Identify && !c.user.IsZero() && heldOut(camp, segments.Pseudonym(camp.Shop.Salt, c.user)) {
+		out.Failing = append(out.Failing, Miss{Rule: ReasonHoldout.String(), Detail: "the person is held out: the bid is made and not sent"})
+	}
 	if limit := camp.Frequency; limit.Impressions > 0 {
 		f := &ExplainedCap{Cap: limit.Impressions, Hours: limit.Hours}
 		window := int64(limit.Hours) * int64(time.Hour/time.Millisecond)

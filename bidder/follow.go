@@ -47,6 +47,9 @@ func (b *Bidder) Follow(ctx context.Context) error {
 		g.Go(after(b.followIntent))
 	}
 	g.Go(func() error { return b.followModels(ctx) })
+	if b.requests != nil {
+		g.Go(after(b.followRequests))
+	}
 	g.Go(func() error { b.housekeeping(ctx); return nil })
 	if b.leases == nil {
 		b.ready[3].Store(true)

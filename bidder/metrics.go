@@ -137,6 +137,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	b.writeTraffic(w)
 	b.writeShading(w)
 	b.writeModelMetrics(w)
+	b.writeRequestMetrics(w)
 	b.people.writeMetrics(w)
 	b.judge.writeMetrics(w)
 	b.played.write(w)

@@ -61,7 +61,7 @@ func (quietLogger) Printf(string, ...any) {}
 func (b *Bidder) handler() fasthttp.RequestHandler {
 	assets := b.assetHandler()
 	api := &ExplainAPI{Bidder: b, AdminKeySHA256: b.cfg.AdminKeySHA256, AdminKey: b.cfg.AdminKey, Samples: b.samples}
-	explain := api.Handler()
+	explain, forecast := api.Handler(), api.forecastHandler()
 	return func(ctx *fasthttp.RequestCtx) {
 		path := ctx.Path()
 		if len(path) > len(pathBid) && string(path[:len(pathBid)]) == pathBid {
@@ -93,6 +93,8 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 			b.people.optOut(ctx)
 		case PathExplain, PathSamples:
 			explain(ctx)
+		case PathForecast:
+			forecast(ctx)
 		case PathErasures:
 			api.erasures(ctx)
 		case "/healthz":
@@ -271,7 +273,9 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 		noBid(ctx, ReasonNotReady)
 		return ReasonNotReady
 	}
-	if r := b.samples.bid(b, c, body); r != ReasonNone {
+	r := b.samples.bid(b, c, body)
+	b.requests.take(c, body)
+	if r != ReasonNone {
 		noBid(ctx, r)
 		return r
 	}

@@ -12,6 +12,7 @@ const (
 	MaxCPM      money.CPM = 1_000_000 * money.CPMUnit
 	MaxBoosts             = 64
 	MaxBoostBPS           = 1_000_000 // ×100
+	MaxHoldout            = 5000      // half of the people
 )
 
 // CheckTargeting tells what is wrong with an expression for a shop, as a
@@ -70,6 +71,7 @@ func (c *Campaign) checkNumbers() error {
 	if f := c.Frequency.Fatigue; f != nil {
 		bad(f.HalfAfter < 0 || f.RecoverMinutes < 0, "fatigue must not be negative")
 	}
+	bad(c.HoldoutBPS < 0 || c.HoldoutBPS > MaxHoldout, "holdout_bps %d must be 0 to %d", c.HoldoutBPS, MaxHoldout)
 	bad(c.StartMS < 0 || c.EndMS < 0 || c.EndMS > 0 && c.EndMS <= c.StartMS, "end must be after start")
 	return errors.Join(errs...)
 }

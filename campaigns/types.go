@@ -105,10 +105,13 @@ type Campaign struct {
 	// PacingFront or PacingASAP; empty is PacingASAP.
 	Pacing string `json:"pacing,omitempty"`
 	// Frequency caps impressions per user; zero means no cap.
-	Frequency Frequency  `json:"frequency"`
-	StartMS   int64      `json:"start,omitempty"` // 0: at once
-	EndMS     int64      `json:"end,omitempty"`   // 0: never
-	Creatives []Creative `json:"creatives"`
+	Frequency Frequency `json:"frequency"`
+	// HoldoutBPS is the share of the people, in basis points, for whom the bid
+	// is made and not sent, so that it shows what the campaign changes.
+	HoldoutBPS int64      `json:"holdout_bps,omitempty"`
+	StartMS    int64      `json:"start,omitempty"` // 0: at once
+	EndMS      int64      `json:"end,omitempty"`   // 0: never
+	Creatives  []Creative `json:"creatives"`
 }
 
 // Bid says what an impression is worth to the campaign, in the shop's

@@ -57,6 +57,8 @@ func (s *Server) routes() http.Handler {
 	s.webhookRoutes()
 	s.changeRoutes()
 	s.explainRoutes()
+	s.forecastRoutes()
+	s.liftRoutes()
 	s.erasureRoutes()
 	s.accountRoutes()
 	s.describe()

@@ -67,6 +67,7 @@ func checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop, p *problems
 	checkAmount(p, "body.budget.day", c.Budget.Day)
 	checkAmount(p, "body.budget.week", c.Budget.Week)
 	checkFrequency(p, c.Frequency)
+	checkRange(p, "body.holdout_bps", c.HoldoutBPS, 0, campaigns.MaxHoldout)
 	checkTime(p, "body.start", c.StartMS)
 	checkTime(p, "body.end", c.EndMS)
 	if c.StartMS != 0 && c.EndMS != 0 && c.EndMS <= c.StartMS {

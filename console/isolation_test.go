@@ -44,6 +44,8 @@ var goodRequests = map[string]struct{ query, body string }{
 	"report-breakdown":       {query: "?by=domain"},
 	"report-funnel":          {},
 	"report-before-after":    {query: "?at=1795341000000"},
+	"forecast":               {body: `{"campaign": ` + campaignJSON + `, "budget_micros": 9000000, "figures": {"visits": 900, "conversion_rate": 0.02}}`},
+	"read-lift":              {},
 	"list-campaign-states":   {},
 	"list-webhooks":          {},
 	"create-webhook":         {body: webhookJSON},
@@ -240,7 +242,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 		} else {
 			require.NotContains(t, []int{401, 403, 404}, a.code, op.OperationID)
 		}
-		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "explain" && op.OperationID != "check-segment" {
+		if method != http.MethodGet && op.OperationID != "check-targeting" && op.OperationID != "explain" && op.OperationID != "forecast" && op.OperationID != "check-segment" {
 			require.Equal(t, accessWrite, need, "what changes something needs write")
 		}
 	})

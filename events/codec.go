@@ -63,6 +63,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	w.str("features", e.Features)
 	w.num("click_ppb", e.ClickPPB)
 	w.num("order_ppb", e.OrderPPB)
+	w.num("win_ppb", e.WinPPB)
 	return append(w.dst, '}', '\n')
 }
 

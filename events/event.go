@@ -28,6 +28,7 @@ const (
 	TopicBids       = "grosz.bids"        // bids and refusal counts; may drop, counted
 	TopicShopEvents = "grosz.shop-events" // keyed by shop and user: behaviour and orders
 	TopicCampaigns  = "grosz.campaigns"   // compacted: shops, campaigns, products
+	TopicRequests   = "grosz.requests"    // a user-hashed sample of requests, as compact facts; may drop, counted
 	TopicModels     = "grosz.models"      // compacted: what the learner has learned, in chunks
 )
 
@@ -37,6 +38,7 @@ type Type string
 // The event types.
 const (
 	TypeBid        Type = "bid"
+	TypeGhostBid   Type = "ghost_bid"  // a bid for a held-out person, which is not sent
 	TypeWin        Type = "win"        // nurl: the auction is won
 	TypeBilling    Type = "billing"    // burl: the exchange will bill
 	TypeLoss       Type = "loss"       // lurl
@@ -212,6 +214,9 @@ type Event struct {
 	Features string `json:"features"`
 	ClickPPB int64  `json:"click_ppb"`
 	OrderPPB int64  `json:"order_ppb"`
+	// WinPPB is the predicted probability of winning, in 10⁻⁹, of campaigns with
+	// a holdout; 0: none was made.
+	WinPPB int64 `json:"win_ppb"`
 }
 
 // ErrSchema is what Unmarshal wraps for a message that is not an event.

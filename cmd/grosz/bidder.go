@@ -54,6 +54,8 @@ type bidderConfig struct {
 	Partners  string        `config:"partners" help:"file of partners who may tell what people look for (YAML); default DIR/partners.yaml if it is there"`
 	GeoDB     string        `config:"geo-db" help:"database file of places by address (MaxMind format), looked at again every minute; default DIR/geo.mmdb if it is there"`
 	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
+	ReqBytes  int64         `config:"request-sample-bytes" help:"bound on the memory of sampled requests, which forecasts replay; -1 takes no sample" default:"100663296"`
+	ReqDays   int           `config:"request-sample-days" help:"days that sampled requests are kept, at most 14" default:"14"`
 }
 
 func (c *bidderConfig) Validate() error {
@@ -155,6 +157,7 @@ func newBidder(c *bidderConfig, brokers kafka.Cluster, deps bidder.Deps) (*bidde
 		Node: c.Node, PublicURL: c.Public, Brokers: brokers.Brokers, Security: brokers.Security, AssetDir: c.Assets, AssetURL: c.AssetURL,
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKey: func() string { return adminKeyHash(c.Dir) },
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
+		Requests: bidder.RequestConfig{Bytes: c.ReqBytes, Days: c.ReqDays},
 	}
 	cfg.Profiles.MaxProfiles, cfg.Profiles.MaxBytes, cfg.ShopEventsPerSecond = c.Profiles, c.ProfileB, c.ShopRate
 	cfg.Segments.MaxEntries = 2 * c.Profiles // those without a profile are on imported lists
@@ -294,6 +297,7 @@ func serveBidder(ctx context.Context, c *bidderConfig, brokers kafka.Cluster, b 
 	})
 	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(ship...)) })
 	g.Go(func() error { b.RunBidLog(life, bids); return nil })
+	g.Go(func() error { b.RunRequestLog(life, bids); return nil })
 	g.Go(func() error { deps.Traffic.Run(life); return nil })
 	if deps.Geo != nil {
 		g.Go(func() error { deps.Geo.Run(life); return nil })

@@ -125,11 +125,17 @@ func (a asking) do(ctx context.Context, method, path string, body []byte) ([]byt
 		return nil, fmt.Errorf("the bidder's answer: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
-		var p struct{ Detail string }
+		var p struct {
+			Detail string
+			Errors []struct{ Location, Message string }
+		}
 		if json.Unmarshal(got, &p) != nil || p.Detail == "" {
 			p.Detail = strings.TrimSpace(string(got[:min(len(got), 200)]))
 		}
-		return nil, fmt.Errorf("the bidder says %s: %s", res.Status, p.Detail)
+		for _, f := range p.Errors {
+			p.Detail += "; " + f.Location + " " + f.Message
+		}
+		return nil, fmt.Errorf("the answer is %s: %s", res.Status, p.Detail)
 	}
 	return got, nil
 }

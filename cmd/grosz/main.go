@@ -46,6 +46,7 @@ func roles() []role {
 		{"pace", "pace one campaign on a virtual clock, JSON lines in and out", runPace},
 		{"simulate", "play days of traffic against the pacing and compare with hindsight", runSimulate},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
+		{"forecast", "say what a campaign would bring, with intervals", runForecast},
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
 		{"reconcile", "hold an exchange's report or credit against the books, and book what it corrects", runReconcile},
 		{"storm", "send a storm of notices through two bidders that are killed, and audit the books", runStorm},

@@ -81,4 +81,5 @@ func TestCostPerOrder(t *testing.T) {
 	require.Empty(t, rows)
 	testErasures(ctx, t, conn, r)
 	testCompare(ctx, t, func(sql string) error { return conn.Exec(ctx, sql) }, r)
+	testForecasts(ctx, t, conn, r)
 }

@@ -43,6 +43,7 @@ func Topics(partitions int) []TopicSpec {
 		{Name: events.TopicModels, Partitions: 1, Compacted: true},
 		{Name: events.TopicEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicBids, Partitions: partitions, RetentionMS: 2 * day},
+		{Name: events.TopicRequests, Partitions: partitions, RetentionMS: 14 * day},
 		{Name: events.TopicShopEvents, Partitions: partitions, RetentionMS: 30 * day},
 		{Name: events.TopicIntent, Partitions: partitions, RetentionMS: events.MaxIntentLife.Milliseconds()},
 		{Name: events.TopicErasures, Partitions: 1, RetentionMS: events.ErasureRetention.Milliseconds()},

@@ -32,11 +32,12 @@ func TestTopicsHaveTheirRetentionSet(t *testing.T) {
 	for _, topic := range meta.Topics {
 		parts[topic.Name] = len(topic.Partitions)
 	}
-	require.Equal(t, map[string]int{events.TopicEvents: 3, events.TopicBids: 3, events.TopicShopEvents: 3, events.TopicCampaigns: 1, events.TopicErasures: 1, events.TopicIntent: 3, events.TopicModels: 1}, parts)
+	require.Equal(t, map[string]int{events.TopicEvents: 3, events.TopicBids: 3, events.TopicShopEvents: 3, events.TopicCampaigns: 1, events.TopicErasures: 1, events.TopicIntent: 3, events.TopicModels: 1, events.TopicRequests: 3}, parts)
 	for _, c := range []struct{ topic, policy, retention string }{
 		{events.TopicEvents, "delete", "2592000000"},
 		{events.TopicBids, "delete", "172800000"},
 		{events.TopicShopEvents, "delete", "2592000000"},
+		{events.TopicRequests, "delete", "1209600000"},
 		{events.TopicCampaigns, "compact", ""},
 		{events.TopicModels, "compact", ""},
 		{events.TopicErasures, "delete", "34560000000"},

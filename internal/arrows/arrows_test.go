@@ -65,8 +65,12 @@ func may() map[string][]string {
 		"reporting/forget":     {"campaigns", "segments", "events", "events/kafka", "reporting/erase", "reporting/schema", "internal/..."},
 		"reporting/warehouse":  {"internal/..."},
 		"reporting/rollup":     {"reporting/schema", "internal/..."},
+		"reporting/forecast":   {"internal/..."},
+		"reporting/lift":       {"internal/..."},
 
-		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules", "internal/..."},
+		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules",
+			"reporting/forecast", "reporting/lift", // pure: no edge of theirs
+			"internal/..."},
 		"console/assets":  {"internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
 		"console/nodes":   {"console", "internal/..."},

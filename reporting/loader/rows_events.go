@@ -62,7 +62,7 @@ func eventRow(e *events.Event, p place, out emit) error {
 var bidsTable = &table{name: "grosz.bids", columns: []string{
 	"event_id", "type", "time", "day", "bid_id", "shop_id", "campaign_id", "creative_id", "exchange", "media", "user",
 	"price", "bid_price", "currency", "shop_currency", "rate", "test", "product", "reason", "count", "node",
-	"request_id", "imp_id", "domain", "device", "country", "w", "h", "kafka_partition", "kafka_offset", "seq", "loaded_at",
+	"request_id", "imp_id", "domain", "device", "country", "w", "h", "click_ppb", "order_ppb", "win_ppb", "kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
 
 func bidsTarget() *target {
@@ -99,5 +99,8 @@ func bidRow(e *events.Event, p place, out emit) error {
 	return put(out, bidsTable,
 		id(e.EventID), string(e.Type), t, day, id(e.BidID), e.ShopID, e.CampaignID, e.CreativeID, e.Exchange, e.Media, e.User,
 		cpm(e.Price), cpm(e.BidPrice), e.Currency.String(), e.ShopCurrency.String(), rate(e.Rate), e.Test, e.Product, e.Reason, count, e.Node,
-		e.RequestID, e.ImpID, e.Domain, e.Device, e.Country, uint32(w), uint32(h), p.partition, p.offset, p.seq, p.loadedAt)
+		e.RequestID, e.ImpID, e.Domain, e.Device, e.Country, uint32(w), uint32(h), ppb(e.ClickPPB), ppb(e.OrderPPB), ppb(e.WinPPB), p.partition, p.offset, p.seq, p.loadedAt)
 }
+
+// ppb is a probability in 10⁻⁹; what cannot be one is bounded.
+func ppb(v int64) uint32 { return uint32(min(max(v, 0), 1_000_000_000)) }

@@ -1,0 +1,186 @@
+package forecast
+
+import "math"
+
+// run goes through each person's bids in their order, at a factor k of the
+// price, and sums what is expected of them by group of people. Caps let pass
+// what is left of them after the impressions expected before.
+func (r *replayer) run(curves []curve, k float64) []sums {
+	b, groups := r.b, make([]sums, r.groups)
+	var seen []shown
+	for i := 0; i < len(r.order); {
+		person := b.Person[r.order[i]]
+		g := &groups[r.groupOf(person)]
+		seen = seen[:0]
+		mean, weight, n := 0.0, 0.0, 0.0
+		for ; i < len(r.order) && b.Person[r.order[i]] == person; i++ {
+			x := r.order[i]
+			p, paid := r.expect(curves[b.Market[x]], int(x), k)
+			if p <= 0 {
+				continue
+			}
+			left := r.left(seen, b.AtMS[x])
+			p, paid = p*left, paid*left
+			if len(r.in.Caps) > 0 {
+				seen = append(seen, shown{b.AtMS[x], p})
+			}
+			w := b.Weight[x]
+			g.imps += w * p
+			g.clicks += w * p * b.Click[x]
+			g.orders += w * p * b.Click[x] * b.Order[x]
+			g.cost += w * paid
+			mean, weight, n = mean+p, weight+w, n+1
+		}
+		if n > 0 {
+			w := weight / n
+			if person >= 0 {
+				g.reach += w * (1 - math.Exp(-mean))
+			}
+		}
+	}
+	return groups
+}
+
+// shown is an impression that is expected before.
+type shown struct {
+	atMS int64
+	p    float64
+}
+
+// left is what caps let pass at a time, from 0 to 1.
+func (r *replayer) left(seen []shown, atMS int64) float64 {
+	left := 1.0
+	for _, c := range r.in.Caps {
+		room := float64(c.Impressions)
+		for i := len(seen) - 1; i >= 0 && seen[i].atMS > atMS-c.Within.Milliseconds() && room > 0; i-- {
+			room -= seen[i].p
+		}
+		left = min(left, max(room, 0))
+	}
+	return left
+}
+
+// expect is the probability that a bid at a factor of its price becomes an
+// impression, and what it then costs the shop, together.
+func (r *replayer) expect(c curve, i int, k float64) (p, cost float64) {
+	b := r.b
+	full, floor := float64(b.Bid[i])/1e6, float64(b.Floor[i])/1e6
+	bid := full * k
+	if bid <= 0 || bid < floor {
+		return 0, 0
+	}
+	p = c.win(bid)
+	paid := bid * p
+	if !b.First[i] {
+		paid = c.paid(bid, floor)
+	}
+	return p * b.Ads, paid / full * float64(b.Gross[i]) / 1e9 * b.Ads
+}
+
+// part is what is left of a campaign when it may spend only a part of what it
+// could.
+type part struct{ imps, clicks, orders, cost, reach float64 }
+
+// paces are the factors at which an even campaign is tried.
+var paces = [...]float64{1, 0.85, 0.7, 0.55, 0.45, 0.35, 0.27, 0.2, 0.14, 0.1, 0.06, 0.03}
+
+// pacing returns what a budget leaves of a campaign that could spend more: as
+// large a part of everything as of the money, or where bids are lowered until
+// the money lasts, the cheaper part.
+func (r *replayer) pacing(curves []curve, all sums) func(cost, budget float64) part {
+	points := []part{{1, 1, 1, 1, 1}}
+	if r.in.Even && all.cost > 0 {
+		for _, k := range paces[1:] {
+			t := r.total(curves, k)
+			points = append(points, part{ratio(t.imps, all.imps), ratio(t.clicks, all.clicks), ratio(t.orders, all.orders), t.cost / all.cost, ratio(t.reach, all.reach)})
+		}
+	}
+	points = append(points, part{})
+	return func(cost, budget float64) part {
+		if budget <= 0 || cost <= budget {
+			return points[0]
+		}
+		f := budget / cost
+		for i := 1; i < len(points); i++ {
+			hi, lo := points[i-1], points[i]
+			if f < lo.cost || hi.cost <= lo.cost {
+				continue
+			}
+			s := (f - lo.cost) / (hi.cost - lo.cost)
+			mix := func(a, b float64) float64 { return b + s*(a-b) }
+			out := part{mix(hi.imps, lo.imps), mix(hi.clicks, lo.clicks), mix(hi.orders, lo.orders), f, mix(hi.reach, lo.reach)}
+			if !r.in.Even {
+				// Money gone early ends impressions; of the people most have seen one.
+				out.reach = math.Sqrt(f)
+			}
+			return out
+		}
+		return part{}
+	}
+}
+
+func ratio(a, b float64) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return a / b
+}
+
+// growth is the power by which reach grows with time, from the sample's own
+// halves: 1 if always others are met, 0 if always the same.
+func (r *replayer) growth(curves []curve) float64 {
+	all := r.total(curves, 1).reach
+	mid := (r.b.FromMS + r.b.ToMS) / 2
+	half := *r
+	half.order = nil
+	for _, x := range r.order {
+		if r.b.AtMS[x] <= mid {
+			half.order = append(half.order, x)
+		}
+	}
+	first := half.total(curves, 1).reach
+	if first <= 0 || all <= first {
+		return 0.5
+	}
+	return min(math.Log2(all/first), 1)
+}
+
+// budgets are the parts of a budget that the curve shows.
+var budgets = [...]float64{0.25, 0.5, 0.75, 1, 1.5, 2, 3}
+
+// curve is what each budget would bring: the next euro's worth.
+func (o *Result) curve(budget, free, orders float64, fraction func(cost, budget float64) part) {
+	base := budget
+	if base <= 0 {
+		base = free
+	}
+	if base <= 0 {
+		return
+	}
+	for _, f := range budgets {
+		cut := fraction(free, base*f)
+		p := Point{Budget: base * f, Orders: orders * cut.orders}
+		p.CostPerOrder = costPer(free*cut.cost, p.Orders)
+		o.Curve = append(o.Curve, p)
+		if base*f >= free { // more is not spent
+			break
+		}
+	}
+}
+
+func (o *Result) limits(free float64, b *Bids) {
+	if o.Budget > 0 && free > o.Budget*1.02 {
+		o.Limits = append(o.Limits, LimitBudget)
+		return
+	}
+	sum := 0.0
+	for _, w := range b.Weight {
+		sum += w
+	}
+	if sum > 0 && (o.WinRate < 0.5 || b.Below > sum/2) || sum == 0 && b.Below > 0 {
+		o.Limits = append(o.Limits, LimitBids)
+	}
+	if o.WinRate >= 0.5 || sum == 0 && b.Below == 0 || len(o.Limits) == 0 {
+		o.Limits = append(o.Limits, LimitAudience)
+	}
+}

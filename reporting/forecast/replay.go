@@ -1,0 +1,245 @@
+package forecast
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Bids is what a campaign would have bid on in a sample of requests, in
+// columns: one place in each list is one bid. See bidder/forecast.go.
+type Bids struct {
+	FromMS   int64     `json:"from"`
+	ToMS     int64     `json:"to"`
+	Sampled  int       `json:"sampled"`
+	Replayed int       `json:"replayed"`
+	Below    float64   `json:"below"`
+	Ads      float64   `json:"ads"`
+	Markets  []string  `json:"markets"`
+	Person   []int32   `json:"person"`
+	AtMS     []int64   `json:"at"`
+	Weight   []float64 `json:"weight"`
+	Market   []int32   `json:"market"`
+	First    []bool    `json:"first"`
+	Bid      []int64   `json:"bid"`   // micro-CPM
+	Floor    []int64   `json:"floor"` // micro-CPM
+	Gross    []int64   `json:"gross"` // nano-units of the shop's currency
+	Click    []float64 `json:"click"`
+	Order    []float64 `json:"order"`
+}
+
+// Cap allows so many impressions of one person within a time.
+type Cap struct {
+	Impressions int
+	Within      time.Duration
+}
+
+// Level is how many there were, beside how many were predicted: it tells how
+// far predictions are to be believed. The zero value is no experience.
+type Level struct{ Seen, Expected float64 }
+
+// Input of a forecast by replay.
+type Input struct {
+	Bids      *Bids
+	Landscape []Price
+	// Clicks and Orders are the shop's experience with the predictions.
+	Clicks, Orders Level
+	Days           float64 // to forecast
+	Budget         float64 // for all of the days, in the shop's currency; 0: none
+	// Even says that the bids are lowered so that the budget lasts; else all
+	// that is bid for is bought until the money is gone.
+	Even bool
+	Caps []Cap
+	Seed uint64
+}
+
+// Limits say what keeps a campaign from bringing more.
+const (
+	LimitBudget   = "budget"
+	LimitBids     = "bids"
+	LimitAudience = "audience"
+)
+
+// Point is what a budget would bring.
+type Point struct{ Budget, Orders, CostPerOrder float64 }
+
+// Result is a forecast. Money is in the shop's currency. CostPerOrder may be
+// +Inf where it may be that no order comes.
+type Result struct {
+	Days                                     float64
+	Reach, Impressions, Clicks, Orders, Cost Interval
+	CostPerOrder                             Interval
+	Curve                                    []Point
+	Limits                                   []string
+	WinRate                                  float64
+	Bids                                     int     // in the sample, that it rests on
+	SampleDays                               float64 // that it rests on
+	Budget                                   float64
+}
+
+// How far the past speaks for the future.
+const (
+	curveDraws, peopleDraws = 20, 20
+	maxGroups               = 500  // of people, for the bootstrap
+	daySD                   = 0.15 // of a day's traffic, in logarithm
+	partDaySD               = 0.5  // of a part of a day
+	levelShape              = 2    // how firmly predictions are believed before there is experience
+	growthSD                = 0.06 // of how reach grows with time
+)
+
+// sums of a campaign in the sample's time.
+type sums struct{ imps, clicks, orders, cost, reach float64 }
+
+func (s *sums) add(o *sums, f float64) {
+	s.imps += f * o.imps
+	s.clicks += f * o.clicks
+	s.orders += f * o.orders
+	s.cost += f * o.cost
+	s.reach += f * o.reach
+}
+
+// replayer holds what a forecast works with.
+type replayer struct {
+	in      *Input
+	b       *Bids
+	order   []int32 // of the bids: by person, then time
+	markets []market
+	groups  int
+	rng     *rand.Rand
+}
+
+// Replay forecasts from the bids of a sample.
+func Replay(in Input) Result {
+	r := newReplayer(&in)
+	window := max(float64(in.Bids.ToMS-in.Bids.FromMS)/86_400_000, 1.0/1440)
+	out := Result{Days: in.Days, Bids: len(r.b.Bid), SampleDays: window, Budget: in.Budget}
+	likely := r.likely()
+	central := r.total(likely, 1)
+	fraction := r.pacing(likely, central)
+	growth := r.growth(likely)
+	var imps, clicks, orders, cost, reach, cpo []float64
+	var free []float64 // cost without a budget
+	scale := in.Days / window
+	traffic := math.Sqrt(daySD*daySD*(1/max(window, 1)+1/max(in.Days, 1)) + math.Pow(partDaySD*max(0, 1-window), 2))
+	for range curveDraws {
+		curves := make([]curve, len(r.markets))
+		for i := range curves {
+			curves[i] = r.markets[i].draw(r.rng)
+		}
+		groups := r.run(curves, 1)
+		for range peopleDraws {
+			var s sums
+			for i := range groups {
+				s.add(&groups[i], poisson(r.rng, 1))
+			}
+			f := scale * math.Exp(traffic*r.rng.NormFloat64())
+			c := s.cost * f
+			free = append(free, c)
+			cut := fraction(c, in.Budget)
+			ctr := gamma(r.rng, levelShape+in.Clicks.Seen) / (levelShape + in.Clicks.Expected)
+			cvr := gamma(r.rng, levelShape+in.Orders.Seen) / (levelShape + in.Orders.Expected)
+			n := poisson(r.rng, s.imps*f*cut.imps)
+			k := poisson(r.rng, s.clicks*f*cut.clicks*ctr)
+			o := poisson(r.rng, s.orders*f*cut.orders*ctr*cvr)
+			grow := math.Pow(scale, min(max(growth+growthSD*r.rng.NormFloat64(), 0), 1))
+			imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, c*cut.cost)
+			reach = append(reach, min(s.reach*(f/scale)*grow*cut.reach, n))
+			cpo = append(cpo, costPer(c*cut.cost, o))
+		}
+	}
+	out.Impressions, out.Clicks, out.Orders, out.Cost, out.Reach = intervalOf(imps), intervalOf(clicks), intervalOf(orders), intervalOf(cost), intervalOf(reach)
+	out.CostPerOrder = intervalOf(cpo)
+	level := (levelShape + in.Clicks.Seen) / (levelShape + in.Clicks.Expected) * (levelShape + in.Orders.Seen) / (levelShape + in.Orders.Expected)
+	out.curve(in.Budget, intervalOf(free).Mid, central.orders*scale*level, fraction)
+	out.WinRate = r.winRate(central)
+	out.limits(intervalOf(free).Mid, r.b)
+	return out
+}
+
+func costPer(cost, orders float64) float64 {
+	if orders <= 0 {
+		return math.Inf(1)
+	}
+	return cost / orders
+}
+
+func newReplayer(in *Input) *replayer {
+	b := in.Bids
+	r := &replayer{in: in, b: b, rng: rand.New(rand.NewPCG(in.Seed, 0x5eed))}
+	r.order = make([]int32, len(b.Bid))
+	people := map[int32]struct{}{}
+	bid, floor, n := make([]float64, len(b.Markets)), make([]float64, len(b.Markets)), make([]float64, len(b.Markets))
+	for i := range b.Bid {
+		r.order[i] = int32(i)
+		people[b.Person[i]] = struct{}{}
+		m := b.Market[i]
+		bid[m], floor[m], n[m] = bid[m]+float64(b.Bid[i]), floor[m]+float64(b.Floor[i]), n[m]+1
+	}
+	slices.SortFunc(r.order, func(x, y int32) int {
+		if b.Person[x] != b.Person[y] {
+			return int(b.Person[x]) - int(b.Person[y])
+		}
+		return int(min(max(b.AtMS[x]-b.AtMS[y], -1), 1))
+	})
+	r.groups = max(min(len(people), maxGroups), 1)
+	for m, name := range b.Markets {
+		var prices []Price
+		for _, p := range in.Landscape {
+			if p.Market == name && p.Bids > 0 && p.CPM > 0 {
+				prices = append(prices, p)
+			}
+		}
+		// Nothing known: rivals are somewhat above the floor, or about the bid.
+		guess := bid[m] / max(n[m], 1) / 1e6
+		if f := floor[m] / max(n[m], 1) / 1e6; f > 0 {
+			guess = math.Sqrt(guess * f * 1.5)
+		}
+		r.markets = append(r.markets, fit(prices, guess))
+	}
+	return r
+}
+
+func (r *replayer) likely() []curve {
+	out := make([]curve, len(r.markets))
+	for i := range out {
+		out[i] = r.markets[i].likely
+	}
+	return out
+}
+
+func (r *replayer) total(curves []curve, k float64) sums {
+	var t sums
+	for _, g := range r.run(curves, k) {
+		t.add(&g, 1)
+	}
+	return t
+}
+
+// groupOf spreads people over groups that are alike.
+func (r *replayer) groupOf(person int32) int {
+	x := uint64(uint32(person)) * 0x9E3779B97F4A7C15
+	return int((x >> 33) % uint64(r.groups))
+}
+
+// winRate is the share of bids that are won.
+func (r *replayer) winRate(t sums) float64 {
+	sum := 0.0
+	for _, w := range r.b.Weight {
+		sum += w
+	}
+	return t.imps / max(sum, 1e-9)
+}
+
+// Whole tells whether all columns have a place for each bid, and name markets
+// that are there.
+func (b *Bids) Whole() bool {
+	n := len(b.Bid)
+	for _, m := range b.Market {
+		if m < 0 || int(m) >= len(b.Markets) {
+			return false
+		}
+	}
+	return len(b.Person) == n && len(b.AtMS) == n && len(b.Weight) == n && len(b.Market) == n && len(b.First) == n &&
+		len(b.Floor) == n && len(b.Gross) == n && len(b.Click) == n && len(b.Order) == n
+}
