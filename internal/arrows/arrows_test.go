@@ -67,6 +67,7 @@ func may() map[string][]string {
 		"reporting/rollup":     {"reporting/schema", "internal/..."},
 
 		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules", "internal/..."},
+		"console/apply":   {"campaigns", "internal/..."},
 		"console/assets":  {"internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
 		"console/nodes":   {"console", "internal/..."},
