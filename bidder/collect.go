@@ -229,6 +229,9 @@ func (t *batch) add(in *shopEventIn) *itemError {
 	if in.Type == events.ShopIdentify {
 		e.Name, e.Alias = events.AliasCustomer, segments.UserFromShop(t.shop.Salt, events.AliasCustomer, in.User.ID)
 	}
+	if in.Type == events.ShopPurchase {
+		e.Margin = orderMargin(t.shop.Catalogue, e)
+	}
 	e.EventID = t.b.shopEventID(t.shop.ID, in)
 	e.ClickBid = t.b.clickBid(t.shop.ID, in.ClickID, t.now)
 	t.keep(e)

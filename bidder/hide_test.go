@@ -134,6 +134,41 @@ func TestHideAProductAndTheAd(t *testing.T) {
 	require.Equal(t, "hidden", again.noBid("burl", knownRequest))
 }
 
+// The button in the ad works where no cookie is sent, from whatever page, for
+// the person whom the ad knew; a person whom it did not know has no button.
+func TestHideFromWithinTheAd(t *testing.T) {
+	w := knownWorld(t, openCampaign(1))
+	press := func(adm string) (int, string) {
+		_, rest, ok := strings.Cut(adm, `<form method="post" action="`)
+		require.True(t, ok)
+		to, _, _ := strings.Cut(rest, `"`)
+		u, err := url.Parse(html.UnescapeString(to))
+		require.NoError(t, err)
+		req, err := http.NewRequest("POST", "http://bid.example"+u.RequestURI(), nil)
+		require.NoError(t, err)
+		req.Header.Set("Origin", "null") // a sandboxed frame
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := w.http.Do(req)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NotContains(t, res.Header.Get("Content-Security-Policy"), "frame-ancestors")
+		return res.StatusCode, string(body)
+	}
+	adm := w.bid("burl", knownRequest).SeatBid[0].Bid[0].AdM
+	status, body := press(strings.Replace(adm, "&amp;in=ad", "", 1))
+	require.Equal(t, 403, status, "the other form is for our own page")
+	require.NotContains(t, body, "Gotowe")
+	status, body = press(adm)
+	require.Equal(t, 200, status)
+	require.Contains(t, body, "Gotowe")
+	require.NotContains(t, body, "Sofa", "what the person did is not for this place")
+	require.NotContains(t, body, "<form")
+	require.Equal(t, "hidden", w.noBid("burl", knownRequest))
+	require.NotContains(t, w.bid("burl", bannerRequest).SeatBid[0].Bid[0].AdM, "<form")
+}
+
 func TestHideRefusals(t *testing.T) {
 	w := knownWorld(t, openCampaign(1))
 	text := clickTokenOf(t, w.bid("burl", knownRequest).SeatBid[0].Bid[0].AdM)

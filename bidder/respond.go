@@ -14,13 +14,13 @@ import (
 
 // urlSet is the beginnings of our URLs in one scheme.
 type urlSet struct {
-	base, assets, win, bill, loss, impression, viewable, click, why, failed, played string
+	base, assets, win, bill, loss, impression, viewable, click, why, hide, failed, played string
 }
 
 func newURLSet(base string) urlSet {
 	return urlSet{
 		base: base, assets: base + "/assets", win: base + pathWin + "?t=", bill: base + pathBill + "?t=", loss: base + pathLoss + "?t=",
-		impression: base + pathImpression + "?t=", viewable: base + pathViewable + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=",
+		impression: base + pathImpression + "?t=", viewable: base + pathViewable + "?t=", click: base + pathClick + "?t=", why: base + pathWhy + "?t=", hide: base + pathHide + "?t=",
 		failed: base + pathVideoError + "?t=", played: base + pathVideoTrack + "?t=",
 	}
 }
@@ -294,7 +294,7 @@ func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign,
 func (c *bidContext) links(o *bid, urls *urlSet, secure bool) {
 	l := &c.ads.links
 	u := c.urls[:0]
-	need := 7 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
+	need := 8 * (len(urls.impression) + len(c.token) + len(c.exchange.priceMacro) + 8)
 	if cap(u) < need {
 		u = make([]byte, 0, 2*need)
 	}
@@ -307,6 +307,9 @@ func (c *bidContext) links(o *bid, urls *urlSet, secure bool) {
 		ImpURL:   join(urls.impression, c.impToken, c.exchange.priceMacro),
 		ClickURL: join(urls.click, c.clickToken, ""), WhyURL: join(urls.why, c.clickToken, ""),
 		ClickMacro: c.exchange.clickMacro, ClickEncode: c.exchange.clickEncode, AssetBase: urls.assets, Secure: secure,
+	}
+	if o.user != 0 { // somebody whom the token names, so that the wish can be remembered
+		l.HideURL = join(urls.hide, c.clickToken, hideInAd)
 	}
 	if o.media == events.MediaVideo {
 		l.ErrorURL, l.TrackURL = join(urls.failed, c.impToken, ""), join(urls.played, c.impToken, "")

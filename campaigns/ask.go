@@ -14,7 +14,7 @@ import (
 func (m *Matcher) ask(p *pred) bool {
 	switch {
 	case p.kind == kindUser:
-		return m.s.index.asked[p.user].Holds(m.profile(p.shop), m.f.NowMS)
+		return m.s.index.asked[p.user].HoldsWith(m.profile(p.shop), m.s.margins[p.shop], m.f.NowMS)
 	case p.kind == kindSegment:
 		return m.inSegment(p.shop, int(p.user), p.more.rule)
 	case p.kind == kindIntent:

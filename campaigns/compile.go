@@ -55,6 +55,7 @@ type Compiler struct {
 	campaigns map[uint32]*campaignEntry
 	locations map[string]*time.Location
 	intents   intentTable
+	margins   marginTables
 
 	deferFrom int                      // products from which on an index is made later; 0: never
 	reindexed uint32                   // the shop whose index was made last
@@ -123,6 +124,7 @@ func (c *Compiler) Compile(in Input) (*Snapshot, []Problem) {
 		}
 	}
 	c.campaigns = live
+	s.margins = c.margins.take(s)
 	slices.SortFunc(s.Campaigns, func(a, b *CompiledCampaign) int { return cmp.Compare(a.ID, b.ID) })
 	for i, cc := range s.Campaigns {
 		s.byID[cc.ID] = int32(i)
@@ -152,22 +154,29 @@ func (c *Compiler) compileShops(in Input, s *Snapshot) (problems []Problem) {
 			continue
 		}
 		feed := currentBuckets(buckets[doc.ID])
-		segs, bad := named.compile(doc)
-		problems = append(problems, bad...)
 		e := c.shops[doc.ID]
-		switch {
-		case e == nil:
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), c.catalogue(feed, doc.Language, nil), segs, nil}, nil}
-		case !slices.Equal(e.buckets, feed), e.shop.Shop != doc && e.shop.Language != doc.Language:
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), c.catalogue(feed, doc.Language, e.shop.Catalogue), segs, nil}, nil}
-		case e.shop.Shop != doc || e.shop.Segments != segs:
-			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), e.shop.Catalogue, segs, nil}, nil}
+		cat := c.feedOf(e, doc, feed)
+		segs, bad := named.compile(doc, cat)
+		problems = append(problems, bad...)
+		if e == nil || e.shop.Catalogue != cat || e.shop.Shop != doc || e.shop.Segments != segs {
+			e = &shopEntry{feed, &CompiledShop{doc, loc, segments.SaltOf(doc.Salt), cat, segs, nil}, nil}
 		}
 		live[doc.ID] = e
 		s.shops[doc.ID] = e.shop
 	}
 	c.shops = live
 	return problems
+}
+
+// feedOf makes a shop's catalogue, or takes the one that was made before.
+func (c *Compiler) feedOf(e *shopEntry, doc *Shop, feed []*ProductBucket) *Catalogue {
+	switch {
+	case e == nil:
+		return c.catalogue(feed, doc.Language, nil)
+	case !slices.Equal(e.buckets, feed), e.shop.Shop != doc && e.shop.Language != doc.Language:
+		return c.catalogue(feed, doc.Language, e.shop.Catalogue)
+	}
+	return e.shop.Catalogue
 }
 
 // currentBuckets leaves out those of an older feed that was cut into another

@@ -58,6 +58,7 @@ type compiledExpr struct {
 	open    bool     // there is no cover
 	accepts []accept
 	sig     uint64
+	margins bool // it asks for margins of products
 }
 
 // checkShop finds what cannot be asked of this shop.
@@ -83,8 +84,10 @@ func (c *Compiler) expr(src string, shop *CompiledShop) (*compiledExpr, error) {
 	if err := checkSegments(src, root, shop.Segments.has); err != nil {
 		return nil, err
 	}
+	margins := false
 	if err := root.walk(func(n *node) error {
 		n.pid = c.resolve(n.pred, shop)
+		margins = margins || n.pred.kind == kindUser && n.pred.user.OfMargin()
 		if len(n.pred.values) > 0 {
 			n.pred.values = nil // the set holds them now
 		}
@@ -92,7 +95,7 @@ func (c *Compiler) expr(src string, shop *CompiledShop) (*compiledExpr, error) {
 	}); err != nil {
 		return nil, err
 	}
-	e := &compiledExpr{src: src, root: root, accepts: c.accepts(root, false)}
+	e := &compiledExpr{src: src, root: root, margins: margins, accepts: c.accepts(root, false)}
 	e.sig = signature(e.accepts)
 	cover, cost := c.cover(root, false)
 	if e.open = math.IsInf(cost, 1); !e.open {

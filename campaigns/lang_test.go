@@ -42,6 +42,8 @@ func TestLanguageAccepts(t *testing.T) {
 		`conversion "lead" within 30d`, "conversion", `conversion in ("lead", "sign-up")`, `not converted "newsletter" within 7d`,
 		"same_product_views >= 2", "same_product_views > 2 within 7d", "days_since_purchase > 30",
 		`looking_for "running shoes"`, `intent "running shoes"`, `looking_for in ("sofa", "corner bed")`,
+		`viewed margin_class "high" within 7d`, `viewed margin_class in ("high", "top")`, "viewed margin >= 20% within 7d",
+		`in_cart margin_class "high"`, "in_cart margin < 12.5%", `bought margin_class "high"`, "purchased margin >= 20% within 30d", "margin >= 200 PLN",
 		`cart_value >= 500 PLN and abandoned within 7d`,
 		`viewed category "sofas" within 14d and not purchased within 30d or (known and hour in (8..20))`,
 		`domain in (` + strings.Join(long, ",") + `)`,
@@ -57,6 +59,15 @@ func TestLanguageErrors(t *testing.T) {
 		token      string
 		msg, hints string
 	}{
+		{"margin >= 20%", 10, "20%", "margin is an amount", "viewed margin >= 20%"},
+		{"margin >= 20 EUR", 13, "EUR", "the shop's currency is PLN", "PLN"},
+		{"viewed margin >= 20", 17, "20", "expected a percentage", "viewed margin >= 20%"},
+		{"viewed margin >= 20 within 7d", 17, "20", "expected a percentage", "viewed margin >= 20%"},
+		{"in_cart margin >= 20% within 7d", 22, "within", "cannot follow here", ""},
+		{"bought margin >= 12.345%", 17, "12.345%", "at most two places", "12.5%"},
+		{"viewed margin_class high", 20, "high", "expected a text in double quotes", `viewed margin_class "high"`},
+		{`viewed margin_class "…"`, 20, `"…"`, "names nothing", ""},
+		{"orders >= 5%", 10, "5%", "expected a number", ""},
 		{"vistied within 30d", 0, "vistied", "not a predicate", `did you mean "visited"?`},
 		{"known and cart_vlaue >= 5 PLN", 10, "cart_vlaue", "not a predicate", `did you mean "cart_value"?`},
 		{"xyzzy", 0, "xyzzy", "not a predicate", ""},

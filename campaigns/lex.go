@@ -65,6 +65,7 @@ const (
 	tokComma
 	tokRange
 	tokCompare
+	tokPercent
 )
 
 // token is a word of an expression; text is the word in lower case, a
@@ -221,6 +222,11 @@ func (l *lexer) number() (token, error) {
 	if i+1 < len(l.src) && l.src[i] == '.' && l.src[i+1] >= '0' && l.src[i+1] <= '9' {
 		i++
 		digits()
+	}
+	if i < len(l.src) && l.src[i] == '%' {
+		t.kind, t.end, l.at = tokPercent, i+1, i+1
+		t.text = l.src[t.pos:t.end]
+		return t, nil
 	}
 	t.end = l.wordEnd(i)
 	t.text = l.src[t.pos:i]

@@ -67,7 +67,7 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 	m.begin(s, f)
 	for i := range f.Profiles {
 		if sp, ok := x.shops[m.shops[i]]; ok {
-			m.walkUser(sp, &f.Profiles[i].Profile)
+			m.walkUser(sp, &f.Profiles[i].Profile, s.margins[m.shops[i]])
 		}
 	}
 	if len(x.named) > 0 {
@@ -197,10 +197,10 @@ func grown[T any](s []T, n int) []T {
 }
 
 // walkUser tries the campaigns of a shop that want such a profile.
-func (m *Matcher) walkUser(sp span, p *segments.Profile) {
+func (m *Matcher) walkUser(sp span, p *segments.Profile, margins *segments.Margins) {
 	x := &m.s.index
 	for g := sp.from; g < sp.to; g++ {
-		t := x.users[g].Holds(p, m.f.NowMS)
+		t := x.users[g].HoldsWith(p, margins, m.f.NowMS)
 		v := m.epoch << 1
 		if t {
 			v |= 1

@@ -3,6 +3,8 @@ package campaigns
 import (
 	"errors"
 	"fmt"
+
+	"github.com/grosz/grosz/segments"
 )
 
 // ErrNoShop is what OnlyShop returns for a shop that is not in the snapshot.
@@ -24,6 +26,9 @@ func (s *Snapshot) OnlyShop(id uint32) (*Snapshot, error) {
 	out := &Snapshot{shops: map[uint32]*CompiledShop{id: shop}, byID: map[uint32]int32{}, feeds: map[uint32]int64{}}
 	if at, ok := s.feeds[id]; ok {
 		out.feeds[id] = at
+	}
+	if m := s.margins[id]; m != nil {
+		out.margins = map[uint32]*segments.Margins{id: m}
 	}
 	for _, cc := range s.Campaigns { // sorted by id, and they compiled before
 		if cc.ShopID != id {

@@ -211,6 +211,9 @@ func (p *parser) phrases(list []token, one func(hash uint64) *node) (*node, erro
 
 func readViewed(p *parser, _ token) (*node, error) {
 	what := p.tok
+	if n, ok, err := p.ofMargin(segments.OpViewedMargin, true); ok {
+		return n, err
+	}
 	var qs []segments.Predicate
 	switch {
 	case what.kind == tokWord && (what.text == "product" || what.text == "category"):
@@ -292,6 +295,9 @@ func readConversion(p *parser, _ token) (*node, error) {
 }
 
 func readInCart(p *parser, _ token) (*node, error) {
+	if n, ok, err := p.ofMargin(segments.OpInCartMargin, false); ok {
+		return n, err
+	}
 	list, err := p.texts()
 	if err != nil {
 		return nil, err
@@ -314,6 +320,9 @@ func (p *parser) products(list []token, op segments.Op) (*node, error) {
 }
 
 func readPurchased(p *parser, name token) (*node, error) {
+	if n, ok, err := p.ofMargin(segments.OpPurchasedMargin, true); ok {
+		return n, err
+	}
 	product, err := p.takeWord("product")
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/rules"
 )
 
@@ -20,6 +21,7 @@ type CompiledSegments struct {
 	Set     *rules.Set
 	byKey   map[string]segmentRef
 	effects []segmentEffect
+	margins bool // a rule asks for margins of products
 }
 
 // segmentRef is where a segment stands in the bits, and what it means.
@@ -57,12 +59,16 @@ func (s *CompiledSegments) same(o *CompiledSegments) bool {
 // rules stay while a segment means the same, so that nobody need be worked
 // out again.
 type segmentTable struct {
-	docs     []*Segment
-	lists    map[uint32][]*AudienceBucket
-	entries  map[uint32]*ruleEntry
-	slots    []uint32 // segment ids, 0 is free
-	compiled *CompiledSegments
-	problems []Problem
+	docs    []*Segment
+	lists   map[uint32][]*AudienceBucket
+	entries map[uint32]*ruleEntry
+	slots   []uint32 // segment ids, 0 is free
+	// ofMargins tells that a rule asks for margins of products; margins are
+	// those that the rules were made for.
+	ofMargins bool
+	margins   *segments.Margins
+	compiled  *CompiledSegments
+	problems  []Problem
 }
 
 // ruleEntry is a rule with what it was made of.
@@ -103,7 +109,7 @@ func (c *Compiler) sortSegments(in Input) *segmentDocs {
 }
 
 // compile makes a shop's segments, or takes what was made before.
-func (s *segmentDocs) compile(shop *Shop) (*CompiledSegments, []Problem) {
+func (s *segmentDocs) compile(shop *Shop, feed *Catalogue) (*CompiledSegments, []Problem) {
 	docs, lists := s.docs[shop.ID], s.lists[shop.ID]
 	if len(docs) == 0 {
 		return nil, nil
@@ -117,15 +123,17 @@ func (s *segmentDocs) compile(shop *Shop) (*CompiledSegments, []Problem) {
 		t = &segmentTable{entries: map[uint32]*ruleEntry{}}
 		s.c.segments[shop.ID] = t
 	}
-	if t.compiled == nil || !slices.Equal(t.docs, docs) || !maps.EqualFunc(t.lists, lists, slices.Equal[[]*AudienceBucket]) {
+	margins := func() *segments.Margins { return s.c.margins.of(shop.ID, feed) }
+	if t.compiled == nil || !slices.Equal(t.docs, docs) || !maps.EqualFunc(t.lists, lists, slices.Equal[[]*AudienceBucket]) ||
+		t.ofMargins && t.margins != margins() {
 		t.docs, t.lists = docs, lists
-		t.make(shop)
+		t.make(shop, margins)
 	}
 	return t.compiled, t.problems
 }
 
-func (t *segmentTable) make(shop *Shop) {
-	t.problems = nil
+func (t *segmentTable) make(shop *Shop, margins func() *segments.Margins) {
+	t.problems, t.ofMargins = nil, false
 	live := make(map[uint32]bool, len(t.docs))
 	for _, doc := range t.docs {
 		live[doc.ID] = true
@@ -138,7 +146,7 @@ func (t *segmentTable) make(shop *Shop) {
 	}
 	out := &CompiledSegments{byKey: make(map[string]segmentRef, len(t.docs))}
 	for _, doc := range t.docs {
-		e, err := t.entry(doc, shop)
+		e, err := t.entry(doc, shop, margins)
 		if key := SegmentKey(doc.Name); err == nil && out.has(key) {
 			err = fmt.Errorf("another segment is named %q", doc.Name)
 		}
@@ -156,6 +164,10 @@ func (t *segmentTable) make(shop *Shop) {
 		bySlot[ref.slot] = ref.rule
 	}
 	out.Set = rules.NewSet(shop.ID, bySlot)
+	if t.ofMargins {
+		t.margins, out.margins = margins(), true
+		out.Set = rules.NewSetWith(shop.ID, bySlot, t.margins)
+	}
 	if old := t.compiled; old != nil && slices.Equal(old.Set.Rules(), bySlot) {
 		out.Set = old.Set // only names or prices changed
 	}
@@ -172,10 +184,13 @@ func orNeutral(bps int64) int64 {
 }
 
 // entry compiles a segment, or takes what was compiled of the same before.
-func (t *segmentTable) entry(doc *Segment, shop *Shop) (*ruleEntry, error) {
+func (t *segmentTable) entry(doc *Segment, shop *Shop, margins func() *segments.Margins) (*ruleEntry, error) {
 	e := t.entries[doc.ID]
 	lists := t.lists[doc.ID]
-	if e != nil && e.source == doc.Source && e.expr == doc.Expression && e.ttlDays == doc.TTLDays && slices.Equal(e.lists, lists) {
+	ofMargins := e != nil && e.rule.OfMargins()
+	if e != nil && e.source == doc.Source && e.expr == doc.Expression && e.ttlDays == doc.TTLDays && slices.Equal(e.lists, lists) &&
+		(!ofMargins || t.margins == margins()) {
+		t.ofMargins = t.ofMargins || ofMargins
 		return e, nil
 	}
 	made := &ruleEntry{source: doc.Source, expr: doc.Expression, ttlDays: doc.TTLDays, lists: lists}
@@ -197,6 +212,7 @@ func (t *segmentTable) entry(doc *Segment, shop *Shop) (*ruleEntry, error) {
 		}
 		t.slots = append(t.slots, 0)
 	}
+	t.ofMargins = t.ofMargins || made.rule.OfMargins()
 	t.slots[made.slot] = doc.ID
 	t.entries[doc.ID] = made
 	return made, nil
@@ -308,7 +324,7 @@ func (m *Matcher) inSegment(shop uint32, slot int, rule *rules.Rule) bool {
 			break
 		}
 	}
-	in, at := rule.Holds(f.User, m.profile(shop), f.NowMS)
+	in, at := rule.Holds(f.User, m.profile(shop), m.s.margins[shop], f.NowMS)
 	if in && rule.Audience() != nil {
 		return !f.User.IsZero() && (f.Barred == nil || !f.Barred(f.User, shop, at))
 	}

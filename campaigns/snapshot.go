@@ -23,6 +23,7 @@ type Snapshot struct {
 	index index
 
 	approved map[uint32]map[string]approvedSet // by shop and exchange
+	margins  map[uint32]*segments.Margins      // of the shops that ask for them
 }
 
 // FeedFresh tells whether the shop's products may be shown at nowMS by the

@@ -48,7 +48,7 @@ func (s *Server) importRoutes(path string) {
 	register(s, route{Operation: huma.Operation{
 		OperationID: "import-members", Method: http.MethodPut, Path: at, Tags: []string{"Segments"}, Summary: "Import members",
 		Description: "The body is CSV with a header. Columns: uid (our cookie id, 32 hex digits), ifa (advertising id), id (your own id of a visitor, as " +
-			"your events send it in user.id; it may be a hash). A row names a person by the first of them that is not empty; other columns are not read. " +
+			"your events send it in user.id; it may be a hash), email_sha256 and phone_sha256 (hex of an evened-out address or number, as your events send it in user.id). A row names a person by the first of them that is not empty; other columns are not read. " +
 			"Columns with addresses or telephone numbers are refused. Bad rows are left out and reported by line.",
 		Errors:   []int{http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusServiceUnavailable},
 		Metadata: map[string]any{uploadKey: true},
@@ -154,7 +154,7 @@ type importReader struct {
 }
 
 // importColumns are those that name a person, the surest first.
-var importColumns = []string{"uid", "ifa", "id"}
+var importColumns = []string{"uid", "ifa", "id", "email_sha256", "phone_sha256"}
 
 // personal are columns that should not be sent at all.
 var personal = []string{"email", "mail", "e-mail", "phone", "telephone", "tel", "msisdn", "name", "first_name", "last_name", "surname", "address"}
@@ -208,7 +208,7 @@ func (r *importReader) header(names []string) error {
 	for i, n := range names {
 		n = strings.ToLower(strings.TrimSpace(n))
 		if slices.Contains(personal, n) {
-			return fmt.Errorf("column %q: do not send what names people outside of your shop; send your own id or a hash of it as id", clip(n))
+			return fmt.Errorf("column %q: do not send what names people outside of your shop; send your own id, or a hash as id, email_sha256 or phone_sha256", clip(n))
 		}
 		if _, twice := r.columns[n]; twice && slices.Contains(importColumns, n) {
 			return fmt.Errorf("column %q stands twice", clip(n))
@@ -261,6 +261,11 @@ func (r *importReader) user(column, value string) (u segments.UserKey, wrong str
 		if u = segments.UserFromIFA(value); u.IsZero() {
 			return u, "is not an advertising id, or one that says no tracking"
 		}
+	case "email_sha256", "phone_sha256":
+		if !segments.IsSHA256(value) {
+			return u, "is not a SHA-256 in 64 hex digits: send nothing that can be read"
+		}
+		u = segments.UserFromShop(r.salt, events.AliasCustomer, value)
 	default:
 		if strings.Contains(value, "@") {
 			return u, "looks like an address: send a hash"

@@ -108,6 +108,9 @@ func (r *render) head(dst []byte, t Template) []byte {
 	} else {
 		dst = append(dst, styles[t-TemplateGrid][r.fam]...)
 	}
+	if len(r.l.HideURL) > 0 {
+		dst = append(append(dst, cssHide...), hideStyles[r.fam]...)
+	}
 	r.deals = r.fam == half || r.fam == tower || r.fam == billboard || r.fam == box && t != TemplateGrid && r.b.H >= 200
 	dst = r.box(dst)
 	dst = append(dst, `;--a:#`...)
@@ -163,6 +166,7 @@ func appendColor(dst []byte, c uint32) []byte {
 
 // tail ends the document: disclosure, impression pixel, viewability beacon.
 func (r *render) tail(dst []byte) []byte {
+	dst = r.hide(dst)
 	if len(r.l.WhyURL) > 0 {
 		dst = append(dst, `<a class="w" target="_blank" rel="noopener nofollow" title="`...)
 		dst = append(dst, r.w.why...)

@@ -79,7 +79,7 @@ func checkBanner(t *testing.T, doc []byte, b *Banner) {
 	t.Helper()
 	root, err := nethtml.Parse(bytes.NewReader(doc))
 	require.NoError(t, err)
-	pixels, links := 0, 0
+	pixels, links, hides := 0, 0, 0
 	walk(root, func(n *nethtml.Node) {
 		if n.Type == nethtml.DocumentNode || n.Type == nethtml.DoctypeNode {
 			return
@@ -90,7 +90,7 @@ func checkBanner(t *testing.T, doc []byte, b *Banner) {
 		if n.Type != nethtml.ElementNode {
 			return
 		}
-		if !slices.Contains([]string{"html", "head", "body", "meta", "title", "style", "script", "div", "a", "span", "b", "i", "img", "em", "s"}, n.Data) {
+		if !slices.Contains([]string{"html", "head", "body", "meta", "title", "style", "script", "div", "a", "span", "b", "i", "img", "em", "s", "form", "button"}, n.Data) {
 			t.Errorf("element <%s>", n.Data)
 		}
 		attr := map[string]string{}
@@ -108,6 +108,15 @@ func checkBanner(t *testing.T, doc []byte, b *Banner) {
 			}
 			if len(n.Attr) > 0 {
 				t.Errorf("<%s> has attributes", n.Data)
+			}
+		case "form":
+			if attr["method"] != "post" || attr["action"] != string(b.Links.HideURL) || attr["target"] != "" {
+				t.Errorf("form %v", attr)
+			}
+		case "button":
+			hides++
+			if attr["aria-label"] == "" || len(attr) != 2 {
+				t.Errorf("button %v", attr)
 			}
 		case "a":
 			links++
@@ -128,6 +137,9 @@ func checkBanner(t *testing.T, doc []byte, b *Banner) {
 			}
 		}
 	})
+	if (len(b.Links.HideURL) > 0) != (hides == 1) {
+		t.Errorf("%d buttons to hide the ad", hides)
+	}
 	if len(b.Links.ImpURL) > 0 && pixels != 1 {
 		t.Errorf("%d impression pixels", pixels)
 	}

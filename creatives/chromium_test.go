@@ -119,7 +119,7 @@ func picture(path string) string {
 // local points a banner's pictures and calls at the server.
 func (s *adServer) local(b *Banner) *Banner {
 	b.Links = &Links{Secure: false, AssetBase: s.URL,
-		ImpURL: []byte(s.URL + "/imp?p=${AUCTION_PRICE}"), ClickURL: []byte(s.URL + "/click?t=1"), WhyURL: []byte(s.URL + "/why")}
+		ImpURL: []byte(s.URL + "/imp?p=${AUCTION_PRICE}"), ClickURL: []byte(s.URL + "/click?t=1"), WhyURL: []byte(s.URL + "/why"), HideURL: []byte(s.URL + "/hide?t=1&in=ad")}
 	for i := range b.Products {
 		p := *b.Products[i].Product
 		p.ImageURL = fmt.Sprintf("%s/img/%s.svg", s.URL, []string{"sofa-1", "fotel-2", "lampa-3", "stolik-4", "regal-5", "dywan-6"}[i%6])
@@ -182,6 +182,11 @@ var cells=[...r.querySelectorAll(".p,a.b")].filter(function(e){return getCompute
 for(var i=0;i<cells.length;i++)for(var j=i+1;j<cells.length;j++){var a=cells[i],b=cells[j];
 if(Math.min(a.right,b.right)-Math.max(a.left,b.left)>1&&Math.min(a.bottom,b.bottom)-Math.max(a.top,b.top)>1)bad.push("overlap "+i+" "+j);}
 r.querySelectorAll(".d").forEach(function(e){var p=e.closest(".p"),q=e.getBoundingClientRect(),z=p.getBoundingClientRect();if(q.bottom>z.bottom+.5)bad.push("words cut by "+Math.round(q.bottom-z.bottom));});
+var q=r.querySelector("button").getBoundingClientRect(),small=r.clientHeight<90;
+if(q.left<0||q.top<0||q.right>w||q.bottom>h||q.width<(small?18:20)||q.height<(small?15:20))bad.push("hide "+[q.left,q.top,q.right,q.bottom].map(Math.round));
+if(d.elementFromPoint((q.left+q.right)/2,(q.top+q.bottom)/2)!==r.querySelector("button"))bad.push("hide is covered");
+r.querySelectorAll(".w,.l,.b>span,.t,b,em").forEach(function(e){var z=e.getBoundingClientRect(),y=e.closest(".y>.p");if(y&&getComputedStyle(y).visibility!=="visible")return;
+if(Math.min(q.right,z.right-parseFloat(getComputedStyle(e).paddingRight))-Math.max(q.left,z.left)>1&&Math.min(q.bottom,z.bottom)-Math.max(q.top,z.top)>1&&z.width*z.height>0)bad.push("hide over "+e.className+"/"+e.tagName+" "+[z.left,z.top,z.right,z.bottom].map(Math.round))});
 out.push({name:f.name,bad:bad});});
 var p=document.createElement("pre");p.id="result";p.textContent=JSON.stringify(out);document.body.appendChild(p)},300)})</script>`
 

@@ -55,6 +55,7 @@ func testLinks() *Links {
 		ClickURL:  []byte("https://dsp.example/c?t=djEuYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo"),
 		ViewURL:   []byte("https://dsp.example/v?t=djEuYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXo"),
 		WhyURL:    []byte("https://dsp.example/assets/why?t=djEuYWJj"),
+		HideURL:   []byte("https://dsp.example/hide?t=djEuYWJj&in=ad"),
 		ErrorURL:  []byte("https://dsp.example/e?t=djEuYWJj"),
 		TrackURL:  []byte("https://dsp.example/p?t=djEuYWJj"),
 		AssetBase: "https://dsp.example/assets",

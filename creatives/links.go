@@ -14,6 +14,9 @@ type Links struct {
 	ViewURL []byte
 	// WhyURL tells the person why they see the ad.
 	WhyURL []byte
+	// HideURL takes, by POST, the wish to see the ad no more, and answers with
+	// a page that fits where the ad was.
+	HideURL []byte
 	// ErrorURL has a query; a VAST player's error code is appended to it.
 	ErrorURL []byte
 	// TrackURL has a query; "&e=start" and so on are appended for the progress

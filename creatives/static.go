@@ -17,7 +17,11 @@ const cssStatic = `body{margin:0}.gz{position:relative;overflow:hidden;backgroun
 // static writes the document of a finished picture.
 func (r *render) static(dst []byte) []byte {
 	b := r.b
-	dst = r.boxed(r.box(r.begin(dst, cssStatic)))
+	dst = r.begin(dst, cssStatic)
+	if len(r.l.HideURL) > 0 {
+		dst = append(dst, cssHide...)
+	}
+	dst = r.boxed(r.box(dst))
 	dst = r.link(dst, "p", "")
 	dst = append(dst, `<img width="`...)
 	dst = strconv.AppendInt(dst, int64(b.W), 10)

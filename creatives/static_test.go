@@ -12,7 +12,7 @@ import (
 func TestStaticBannerMarkup(t *testing.T) {
 	b := testBanner(300, 250, 0)
 	b.Template, b.Image = TemplateImage, `/s7/ab.png`
-	b.Links = &Links{ImpURL: []byte("https://bid.example/i?t=x"), ClickURL: []byte("https://bid.example/c?t=x"), WhyURL: []byte("https://bid.example/why?t=x"),
+	b.Links = &Links{ImpURL: []byte("https://bid.example/i?t=x"), ClickURL: []byte("https://bid.example/c?t=x"), WhyURL: []byte("https://bid.example/why?t=x"), HideURL: []byte("https://bid.example/hide?t=x&in=ad"),
 		ViewURL: []byte("https://bid.example/v?t=x"), ClickMacro: "${CLICK_URL}", AssetBase: "https://cdn.example/assets"}
 	b.Copy.Title = `</style><script>alert("1")</script>`
 	html := string(AppendBanner(nil, b))

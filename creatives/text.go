@@ -26,12 +26,12 @@ type Copy struct {
 
 // words are what Grosz itself says in an ad.
 type words struct {
-	lang, ad, why, cta, headline, lowest string
+	lang, ad, why, cta, headline, lowest, hide string
 }
 
 var (
-	english = words{"en", "Ad", "Why this ad?", "Shop now", "Take a look inside", "Lowest in 30 days: "}
-	polish  = words{"pl", "Reklama", "Dlaczego ta reklama?", "Sprawdź", "Zajrzyj do nas", "Najniższa z 30 dni: "}
+	english = words{"en", "Ad", "Why this ad?", "Shop now", "Take a look inside", "Lowest in 30 days: ", "Hide this ad"}
+	polish  = words{"pl", "Reklama", "Dlaczego ta reklama?", "Sprawdź", "Zajrzyj do nas", "Najniższa z 30 dni: ", "Ukryj tę reklamę"}
 )
 
 func wordsOf(lang string) *words {

@@ -86,6 +86,7 @@ func (e *ShopEvent) AppendJSON(dst []byte) []byte {
 	w.decimal("price", int64(e.Price), 9)
 	w.str("order_id", e.OrderID)
 	w.decimal("value", int64(e.Value), 9)
+	w.decimal("margin", int64(e.Margin), 9)
 	w.currency("currency", e.Currency)
 	if len(e.Items) > 0 {
 		w.dst = append(w.dst, `,"items":[`...)

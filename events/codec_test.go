@@ -39,7 +39,7 @@ func goldenShopEvent() *ShopEvent {
 	return &ShopEvent{
 		EventID: NamedID(7, "order", "A-1"), Type: ShopPurchase, TimeMS: 1_790_000_001_234, ReceivedMS: 1_790_000_002_000, Day: "2026-09-21",
 		ShopID: 7, UID: ID{1}, User: 1 << 60, ClickBid: ID{2}, Product: "p", Category: "shoes > boots", Query: "red & blue",
-		Quantity: 2, Price: 1_990_000_000, OrderID: "A-1", Value: 5_970_000_000, Currency: money.MustCurrency("PLN"),
+		Quantity: 2, Price: 1_990_000_000, OrderID: "A-1", Value: 5_970_000_000, Margin: -1_500_000_000, Currency: money.MustCurrency("PLN"),
 		Items: []Item{{Product: "sku-1", Quantity: 2, Price: 1_990_000_000}, {Product: "", Quantity: -1}},
 		URL:   "https://shop.example/thanks?o=A-1&x=1", Node: "node-1",
 		Offline: true, Status: OrderReturned, Name: "lead", Alias: ID{3}, AliasUser: 1 << 61,

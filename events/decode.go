@@ -235,7 +235,7 @@ func readShopEvent(v *fastjson.Value, e *ShopEvent) error {
 		EventID: r.id("event_id"), Type: ShopType(r.str("type")), TimeMS: r.num("time"), ReceivedMS: r.num("received"),
 		Day: r.str("day"), ShopID: r.num32("shop_id"), UID: r.id("uid"), User: r.unsigned("user"), ClickBid: r.id("click_bid"),
 		Product: r.str("product"), Category: r.str("category"), Query: r.str("query"), Quantity: r.num("quantity"),
-		Price: r.nano("price"), OrderID: r.str("order_id"), Value: r.nano("value"), Currency: r.currency("currency"),
+		Price: r.nano("price"), OrderID: r.str("order_id"), Value: r.nano("value"), Margin: r.nano("margin"), Currency: r.currency("currency"),
 		URL: r.str("url"), Node: r.str("node"),
 		Offline: r.flag("offline"), Status: r.str("status"), Name: r.str("name"), Alias: r.id("alias"), AliasUser: r.unsigned("alias_user"),
 	}

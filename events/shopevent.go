@@ -65,13 +65,16 @@ type ShopEvent struct {
 	// signed click id in the landing URL; zero if none.
 	ClickBid ID `json:"click_bid"`
 
-	Product  string         `json:"product,omitempty"`
-	Category string         `json:"category,omitempty"`
-	Query    string         `json:"query,omitempty"`
-	Quantity int64          `json:"quantity,omitempty"`
-	Price    money.Nano     `json:"price"` // of one piece
-	OrderID  string         `json:"order_id,omitempty"`
-	Value    money.Nano     `json:"value"` // of the whole order
+	Product  string     `json:"product,omitempty"`
+	Category string     `json:"category,omitempty"`
+	Query    string     `json:"query,omitempty"`
+	Quantity int64      `json:"quantity,omitempty"`
+	Price    money.Nano `json:"price"` // of one piece
+	OrderID  string     `json:"order_id,omitempty"`
+	Value    money.Nano `json:"value"` // of the whole order
+	// Margin of a purchase is what it leaves the shop, by the margins of its
+	// feed when the event was taken; 0 where the feed gave none.
+	Margin   money.Nano     `json:"margin,omitempty"`
 	Currency money.Currency `json:"currency"`
 	Items    []Item         `json:"items,omitempty"`
 	URL      string         `json:"url,omitempty"`

@@ -259,7 +259,7 @@ func (s *Shopping) purchase(e *events.ShopEvent, at uint32) bool {
 			value = money.Add(value, lineValue(max(e.Items[i].Price, 0), clampQty(e.Items[i].Quantity)))
 		}
 	}
-	if !s.orders.placed(orderID(e), at, value) {
+	if !s.orders.placed(orderID(e), at, value, max(e.Margin, -math.MaxInt64)) {
 		return false
 	}
 	s.sum()

@@ -120,6 +120,7 @@ func (s *Shopping) merge(o *Shopping) {
 	s.LastCart, s.LastCheckout = max(s.LastCart, o.LastCart), max(s.LastCheckout, o.LastCheckout)
 	l, m := &s.orders, &o.orders
 	l.oldCount, l.oldRevenue = add32(l.oldCount, m.oldCount), money.Add(l.oldRevenue, m.oldRevenue)
+	l.oldMargin = money.Add(l.oldMargin, m.oldMargin)
 	l.oldLast, l.horizon = max(l.oldLast, m.oldLast), 0
 	for i := range m.n {
 		theirs := m.list[i]
@@ -129,7 +130,7 @@ func (s *Shopping) merge(o *Shopping) {
 			}
 			known.back = max(known.back, theirs.back)
 			if !known.placed && theirs.placed {
-				known.at, known.value, known.placed = theirs.at, theirs.value, true
+				known.at, known.value, known.margin, known.placed = theirs.at, theirs.value, theirs.margin, true
 			}
 			continue
 		}

@@ -18,7 +18,7 @@ func (q *Predicate) NextChange(p *Profile, nowS int64) uint32 {
 		return q.ends(p.LastSearch, nowS)
 	case OpCheckout:
 		return q.ends(p.LastCheckout, nowS)
-	case OpPurchased:
+	case OpPurchased, OpPurchasedMargin:
 		return q.ends(p.LastPurchase, nowS)
 	case OpViewedProduct:
 		for i, h := range p.Products {
@@ -57,7 +57,7 @@ func (q *Predicate) NextChange(p *Profile, nowS int64) uint32 {
 			return second(rests)
 		}
 		return q.ends(p.LastCart, nowS)
-	case OpSameProduct:
+	case OpSameProduct, OpViewedMargin: // whichever of the views it is
 		next := uint32(Never)
 		for i := range p.Products {
 			if p.Products[i] != 0 {
@@ -67,7 +67,8 @@ func (q *Predicate) NextChange(p *Profile, nowS int64) uint32 {
 		return next
 	case OpSincePurchase:
 		return q.nextDay(p.LastPurchase, nowS)
-	case OpKnown, OpInCart, OpInCartProduct, OpPurchasedProduct, OpBuyer, OpCartValue, OpAvgBasket, OpRevenue, OpOrders, OpViews, OpVisits:
+	case OpKnown, OpInCart, OpInCartProduct, OpPurchasedProduct, OpBuyer, OpCartValue, OpAvgBasket, OpRevenue, OpOrders, OpViews, OpVisits,
+		OpInCartMargin, OpMargin:
 		return Never
 	}
 	return second(nowS + 1)

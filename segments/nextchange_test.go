@@ -36,8 +36,15 @@ func TestNextChangeFromScratch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const base = 1_700_000_000
 		p := drawProfile(t, base)
+		margins := NewMargins(nil, func(yield func(ProductMargin) bool) {
+			for i := range 3 {
+				if !yield(ProductMargin{Product: uint64(i + 1), BPS: rapid.Int64Range(0, 4).Draw(t, "bps")}) {
+					return
+				}
+			}
+		})
 		q := Predicate{
-			Op: Op(rapid.IntRange(0, int(OpConverted)+1).Draw(t, "op")), Cmp: Cmp(rapid.IntRange(0, 5).Draw(t, "cmp")),
+			Op: Op(rapid.IntRange(0, int(OpMargin)+1).Draw(t, "op")), Cmp: Cmp(rapid.IntRange(0, 5).Draw(t, "cmp")),
 			Within: rapid.SampledFrom([]uint32{0, 60, 1800, 3600, dayS, 3 * dayS}).Draw(t, "within"),
 			Hash:   rapid.Uint64Range(0, 4).Draw(t, "hash"), Value: rapid.Int64Range(0, 4).Draw(t, "value"),
 		}
@@ -46,10 +53,10 @@ func TestNextChangeFromScratch(t *testing.T) {
 		if int64(next) <= now {
 			t.Fatalf("the next change %d is not after %d", next, now)
 		}
-		was := q.Holds(p, now*1000)
+		was := q.HoldsWith(p, margins, now*1000)
 		end := min(int64(next), now+5*dayS)
 		check := func(s int64) {
-			if s >= now && s < end && q.Holds(p, s*1000+999) != was {
+			if s >= now && s < end && q.HoldsWith(p, margins, s*1000+999) != was {
 				t.Fatalf("%+v was %v at %d, is not at %d, before %d", q, was, now, s, next)
 			}
 		}

@@ -3,6 +3,7 @@ package segments
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
@@ -17,6 +18,7 @@ type orderList struct {
 
 	oldCount   uint32 // of those that left the list
 	oldRevenue money.Nano
+	oldMargin  money.Nano
 	oldLast    uint32
 	horizon    uint32 // when the newest that left was bought
 }
@@ -29,6 +31,7 @@ type order struct {
 	placed   bool // the purchase itself has been seen
 	value    money.Nano
 	back     money.Nano // what was given back, of a part return
+	margin   money.Nano // of value, by the feed's margins; 0 where it gave none
 }
 
 type orderStatus uint8
@@ -70,6 +73,24 @@ func (o *order) counts() (money.Nano, bool) {
 	return max(o.value-o.back, 0), true
 }
 
+// kept is the margin of what was not given back: a part return takes its part
+// of it.
+func (o *order) kept() money.Nano {
+	v, ok := o.counts()
+	switch {
+	case !ok || o.margin == 0 || o.value <= 0:
+		return 0
+	case v == o.value:
+		return o.margin
+	}
+	hi, lo := bits.Mul64(uint64(max(o.margin, -o.margin)), uint64(v))
+	part, _ := bits.Div64(hi, lo, uint64(o.value)) // v < value: it fits
+	if o.margin < 0 {
+		return -money.Nano(part)
+	}
+	return money.Nano(part)
+}
+
 func (l *orderList) find(id uint32) *order {
 	for i := range l.n {
 		if l.list[i].id == id {
@@ -94,6 +115,7 @@ func (l *orderList) insert(o order) *order {
 		}
 		if v, ok := last.counts(); ok {
 			l.oldCount, l.oldRevenue, l.oldLast = l.oldCount+1, money.Add(l.oldRevenue, v), max(l.oldLast, last.at)
+			l.oldMargin = money.Add(l.oldMargin, last.kept())
 		}
 		l.horizon = max(l.horizon, last.at)
 		if last == &o {
@@ -125,14 +147,14 @@ func (l *orderList) take(p *order) order {
 }
 
 // placed books a purchase; false when it is known, or too old to tell.
-func (l *orderList) placed(id, at uint32, value money.Nano) bool {
-	o := order{id: id, at: at, value: value, placed: true}
+func (l *orderList) placed(id, at uint32, value, margin money.Nano) bool {
+	o := order{id: id, at: at, value: value, margin: margin, placed: true}
 	if known := l.find(id); known != nil {
 		if known.placed {
 			return false
 		}
 		o = l.take(known)
-		o.at, o.value, o.placed = at, value, true
+		o.at, o.value, o.margin, o.placed = at, value, margin, true
 	}
 	return l.insert(o) != nil
 }
@@ -159,7 +181,7 @@ func (l *orderList) news(id, at uint32, status orderStatus, back money.Nano) boo
 // sum makes the public figures of the list.
 func (s *Shopping) sum() {
 	l := &s.orders
-	s.Orders, s.Revenue, s.LastPurchase = l.oldCount, l.oldRevenue, l.oldLast
+	s.Orders, s.Revenue, s.Margin, s.LastPurchase = l.oldCount, l.oldRevenue, l.oldMargin, l.oldLast
 	for i := range l.n {
 		o := &l.list[i]
 		v, ok := o.counts()
@@ -170,5 +192,6 @@ func (s *Shopping) sum() {
 			s.Orders++
 		}
 		s.Revenue, s.LastPurchase = money.Add(s.Revenue, v), max(s.LastPurchase, o.at)
+		s.Margin = money.Add(s.Margin, o.kept())
 	}
 }

@@ -26,6 +26,7 @@ const (
 	partPurchased
 	partOrders
 	partOldOrders
+	partOldMargin
 )
 
 // maxPacked bounds a packed profile, in bytes.
@@ -122,6 +123,9 @@ func (p *Profile) packShopping(k *packer, part func(uint16, bool) bool) {
 		k.time(l.oldLast)
 		k.time(l.horizon)
 	}
+	if part(partOldMargin, l.oldMargin != 0) {
+		k.signed(l.oldMargin)
+	}
 }
 
 type packer struct {
@@ -151,6 +155,17 @@ func (k *packer) amount(v money.Nano) {
 		return
 	}
 	k.num(uint64(v)<<1 | 1)
+}
+
+// signed writes an amount that may be negative.
+func (k *packer) signed(v money.Nano) {
+	if v < 0 {
+		k.b = append(k.b, 1)
+		k.amount(-v)
+		return
+	}
+	k.b = append(k.b, 0)
+	k.amount(v)
 }
 
 func packRecent[H uint32 | uint64](k *packer, hashes []H, times []uint32, counts []uint16) {
@@ -197,11 +212,17 @@ func (k *packer) order(o *order) {
 	if o.back != 0 {
 		flags |= 2
 	}
+	if o.margin != 0 {
+		flags |= 16
+	}
 	k.b = append(k.b, flags)
 	k.time(o.at)
 	k.time(o.statusAt)
 	k.amount(o.value)
 	if o.back != 0 {
 		k.amount(o.back)
+	}
+	if o.margin != 0 {
+		k.signed(o.margin)
 	}
 }

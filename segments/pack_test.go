@@ -60,8 +60,9 @@ func TestTheLargestProfileFits(t *testing.T) {
 	}
 	l := &p.orders
 	l.n, l.oldCount, l.oldRevenue, l.oldLast, l.horizon = RecentOrders, math.MaxUint32, math.MaxInt64, 1, 1
+	l.oldMargin = -math.MaxInt64
 	for i := range l.list {
-		l.list[i] = order{math.MaxUint32, uint32(i + 1), 1, statusReturned, true, math.MaxInt64, math.MaxInt64}
+		l.list[i] = order{math.MaxUint32, uint32(i + 1), 1, statusReturned, true, math.MaxInt64, math.MaxInt64, -math.MaxInt64}
 	}
 	p.sum()
 	b := p.pack(nil)

@@ -34,6 +34,10 @@ const (
 	OpSincePurchase              // whole days since the latest purchase; never bought: never holds
 	OpSameProduct                // views of the one of the latest products that was viewed most, its latest view within
 	OpConverted                  // any named conversion within, or with Hash (NameHash) that one, among the latest
+	OpViewedMargin               // a latest viewed product within, of the margin class Hash (NameHash), or of a margin by Value in basis points
+	OpInCartMargin               // the same of what is in the cart
+	OpPurchasedMargin            // the same of the latest bought, something bought within
+	OpMargin                     // of all orders, nano-units
 )
 
 // AbandonedAfterS is how long a cart must rest before it counts as abandoned,
@@ -82,7 +86,7 @@ type Predicate struct {
 
 // Holds answers for a profile at nowMS (ms UTC). For nobody (nil) no
 // predicate holds, not even `orders < 3`: only people whom the shop knows are
-// asked about.
+// asked about. What asks for margins of products holds by HoldsWith only.
 func (q *Predicate) Holds(p *Profile, nowMS int64) bool {
 	if p == nil {
 		return false
@@ -151,6 +155,8 @@ func (q *Predicate) shopping(s *Shopping, p *Profile, now int64) bool {
 		return s.Orders > 0 && q.Cmp.holds(compareAverage(int64(s.Revenue), s.Orders, q.Value))
 	case OpRevenue:
 		return q.compare(int64(s.Revenue))
+	case OpMargin:
+		return q.compare(int64(s.Margin))
 	case OpOrders:
 		return q.compare(int64(s.Orders))
 	case OpViews:

@@ -58,6 +58,7 @@ type Shopping struct {
 	LastPurchase           uint32     // of the orders that count
 	Orders                 uint32     // those that were not cancelled or returned
 	Revenue                money.Nano // of the Orders, less what was given back
+	Margin                 money.Nano // of the Orders, as far as the feed told it when they were placed
 	CartValue              money.Nano // sum of the lines
 
 	// Cart holds ProductHash of the lines, packed; a zero ends it. Of more

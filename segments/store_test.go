@@ -45,6 +45,7 @@ func drawEvent(t *rapid.T, shops int) *events.ShopEvent {
 		Quantity: rapid.Int64Range(-1, 5).Draw(t, "quantity"),
 		Price:    money.Nano(rapid.Int64Range(0, 1e12).Draw(t, "price")),
 		Value:    money.Nano(rapid.Int64Range(0, 1e13).Draw(t, "value")),
+		Margin:   money.Nano(rapid.Int64Range(-1e12, 1e12).Draw(t, "margin")),
 	}
 	if e.Type == events.ShopOptOut && rapid.IntRange(0, 9).Draw(t, "rare") > 0 {
 		e.Type = events.ShopVisit

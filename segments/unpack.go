@@ -84,6 +84,9 @@ func (p *Profile) unpackShopping(u *unpacker, parts uint16) {
 		l.oldCount, l.oldRevenue = u.num32(), u.amount()
 		l.oldLast, l.horizon = u.time(), u.time()
 	}
+	if parts&partOldMargin != 0 {
+		l.oldMargin = u.signed()
+	}
 	if parts&(partOrders|partOldOrders) != 0 {
 		s.sum()
 	}
@@ -129,6 +132,15 @@ func (u *unpacker) amount() money.Nano {
 		return money.Nano(v >> 1)
 	}
 	return money.Nano(min(v>>1, math.MaxInt64/uint64(cent))) * cent
+}
+
+func (u *unpacker) signed() money.Nano {
+	b := u.bytes(1)
+	v := u.amount()
+	if b != nil && b[0] != 0 {
+		return -v
+	}
+	return v
 }
 
 func (u *unpacker) bytes(n int) []byte {
@@ -193,11 +205,14 @@ func (u *unpacker) order(o *order) {
 	if b := u.bytes(1); b != nil {
 		flags = b[0]
 	}
-	o.status = orderStatus(flags >> 2)
-	u.bad = u.bad || o.status >= numStatuses
+	o.status = orderStatus(flags >> 2 & 3)
+	u.bad = u.bad || flags >= 32
 	o.placed = flags&1 != 0
 	o.at, o.statusAt, o.value = u.time(), u.time(), u.amount()
 	if flags&2 != 0 {
 		o.back = u.amount()
+	}
+	if flags&16 != 0 {
+		o.margin = u.signed()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/bits"
+	"strings"
 
 	"github.com/grosz/grosz/events"
 )
@@ -74,10 +75,28 @@ func UserFromExchange(exchange, buyeruid string) UserKey {
 	return hashed("exchange", exchange, buyeruid, false)
 }
 
+// IsSHA256 tells whether an id is a SHA-256 in hex, such as shops send of
+// addresses and telephone numbers.
+func IsSHA256(id string) bool {
+	if len(id) != 64 {
+		return false
+	}
+	for i := range len(id) {
+		if hexDigit(id[i]) > 15 {
+			return false
+		}
+	}
+	return true
+}
+
 // UserFromShop is the key of an id that one shop has given a person; kind is
 // events.AliasVisitor or events.AliasCustomer. The shop's salt makes it its
-// own: whoever reads the log cannot try ids, and no two shops share a key.
+// own: whoever reads the log cannot try ids, and no two shops share a key. An
+// id that is a SHA-256 is the same in either case of its hex digits.
 func UserFromShop(salt Salt, kind, id string) UserKey {
+	if IsSHA256(id) {
+		id = strings.ToLower(id)
+	}
 	h := sha256.New()
 	h.Write([]byte("shop\x00"))
 	h.Write(salt[:])

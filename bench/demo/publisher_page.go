@@ -57,7 +57,7 @@ function fill(el){if(!el.offsetWidth)return Promise.resolve();
 return post("/kurier/ad?slot="+el.dataset.slot).then(function(r){return r.json()}).then(function(a){note(a.sale);
 if(!a.html){other(el);return}
 return post("/kurier/shown?id="+encodeURIComponent(a.sale.id)).then(function(){var f=document.createElement("iframe");f.width=el.clientWidth;f.height=el.clientHeight;f.scrolling="no";f.title="Reklama";
-f.sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox";f.srcdoc=a.html;var ready=new Promise(function(ok){f.onload=ok;setTimeout(ok,4000)});el.appendChild(f);return ready})}).catch(function(e){shown.textContent+=el.dataset.slot+": "+e.message+"\n";other(el)})}
+f.sandbox="allow-scripts allow-forms allow-popups allow-popups-to-escape-sandbox";f.srcdoc=a.html;var ready=new Promise(function(ok){f.onload=ok;setTimeout(ok,4000)});el.appendChild(f);return ready})}).catch(function(e){shown.textContent+=el.dataset.slot+": "+e.message+"\n";other(el)})}
 function load(){Promise.all([].map.call(document.querySelectorAll(".slot"),fill)).then(function(){document.body.dataset.done="1"})}
 var sync={{.Sync}};if(!sync){load();return}
 var once=false,go=function(){if(!once){once=true;load()}},i=new Image();i.onload=i.onerror=go;i.src=sync;setTimeout(go,1500)})()</script>

@@ -43,6 +43,8 @@ func roles() []role {
 		{"exchange", "simulated exchanges and shoppers", runExchange},
 		{"replay", "send recorded bid requests and check every answer", runReplay},
 		{"import-events", "send a CSV of a shop's past events to a bidder", runImportEvents},
+		{"apply", "make a shop's settings, segments and campaigns what a YAML file says", runApply},
+		{"export", "write a shop's settings, segments and campaigns as such a file", runExport},
 		{"pace", "pace one campaign on a virtual clock, JSON lines in and out", runPace},
 		{"simulate", "play days of traffic against the pacing and compare with hindsight", runSimulate},
 		{"explain", "say what a bidder would answer to a request, and why", runExplain},
@@ -60,7 +62,14 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], env{os.Environ(), os.Stdout, os.Stderr, nil})
+	var exit *exitError
 	switch {
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintln(os.Stderr, exit.err)
+		}
+		stop()
+		os.Exit(exit.code)
 	case err == nil, errors.Is(err, config.ErrHelp):
 	default:
 		fmt.Fprintln(os.Stderr, err)

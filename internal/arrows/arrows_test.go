@@ -68,7 +68,8 @@ func may() map[string][]string {
 		"reporting/forecast":   {"internal/..."},
 		"reporting/lift":       {"internal/..."},
 
-		"console":         {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules",
+		"console": {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules",
+			"console/apply":                        {"campaigns", "internal/..."},
 			"reporting/forecast", "reporting/lift", // pure: no edge of theirs
 			"internal/..."},
 		"console/assets":  {"internal/..."},

@@ -48,12 +48,13 @@ type model struct {
 	barred map[segments.UserKey]bool
 	events uint32
 	nextID uint32
+	feeds  map[uint32]*segments.Margins // by shop
 }
 
 const shops, people = 2, 6
 
 func newModel(t require.TestingT) *model {
-	m := &model{nowS: noonS, rules: map[uint32][]*Rule{}, barred: map[segments.UserKey]bool{}}
+	m := &model{nowS: noonS, rules: map[uint32][]*Rule{}, barred: map[segments.UserKey]bool{}, feeds: map[uint32]*segments.Margins{}}
 	store, err := segments.NewStore(segments.Config{Shards: 1, MaxProfiles: 10, MaxOptOuts: 100, TTLMS: 5 * 86_400_000})
 	require.NoError(t, err)
 	m.start(t, store)
@@ -67,7 +68,7 @@ func (m *model) start(t require.TestingT, store *segments.Store) {
 	require.NoError(t, err)
 	m.e.SetNow(m.nowS * 1000)
 	for shop, r := range m.rules {
-		m.e.Install(shop, NewSet(shop, r))
+		m.e.Install(shop, NewSetWith(shop, r, m.feeds[shop]))
 	}
 }
 
@@ -78,7 +79,7 @@ func (m *model) scratch(r *Rule, u segments.UserKey, shop uint32) bool {
 	if !m.store.LookupShop(u, shop, &p) {
 		lent = nil
 	}
-	in, _ := r.Holds(u, lent, m.nowS*1000)
+	in, _ := r.Holds(u, lent, m.feeds[shop], m.nowS*1000)
 	return in && (r.Audience() == nil || !m.barred[u] && !m.store.OptedOut(u, shop))
 }
 
@@ -146,10 +147,10 @@ func drawRule(t *rapid.T, m *model) *Rule {
 			return n
 		}
 		return &Node{Pred: segments.Predicate{
-			Op:  segments.Op(rapid.IntRange(0, int(segments.OpConverted)).Draw(t, "ask")),
+			Op:  segments.Op(rapid.IntRange(0, int(segments.OpMargin)).Draw(t, "ask")),
 			Cmp: segments.Cmp(rapid.IntRange(0, 5).Draw(t, "cmp")), Value: rapid.Int64Range(0, 3).Draw(t, "value"),
 			Within: rapid.SampledFrom([]uint32{0, 60, 3600, 86_400}).Draw(t, "within"),
-			Hash:   rapid.SampledFrom([]uint64{segments.ProductHash("a"), segments.ProductHash("a"), uint64(segments.NameHash("lead")), 0}).Draw(t, "hash"),
+			Hash:   rapid.SampledFrom([]uint64{segments.ProductHash("a"), segments.ProductHash("a"), uint64(segments.NameHash("lead")), uint64(segments.NameHash("high")), 0}).Draw(t, "hash"),
 		}}
 	}
 	return NewRule(m.nextID, draw(2))
@@ -160,7 +161,7 @@ func (m *model) event(t *rapid.T) {
 	e := events.ShopEvent{
 		ShopID: rapid.Uint32Range(1, shops).Draw(t, "shop"), UID: user(rapid.IntRange(0, people-1).Draw(t, "user")),
 		Type:   rapid.SampledFrom(events.ShopTypes).Draw(t, "type"),
-		TimeMS: (m.nowS - rapid.Int64Range(0, 4000).Draw(t, "late")) * 1000, Product: "a", Category: "c", Query: "q", Quantity: 1, Price: 1,
+		TimeMS: (m.nowS - rapid.Int64Range(0, 4000).Draw(t, "late")) * 1000, Product: "a", Category: "c", Query: "q", Quantity: 1, Price: 1, Margin: 2,
 		Name: rapid.SampledFrom([]string{"lead", "Lead ", "sign-up"}).Draw(t, "name"),
 	}
 	if e.Type == events.ShopOptOut && rapid.IntRange(0, 3).Draw(t, "really") > 0 {
@@ -189,7 +190,37 @@ func (m *model) edit(t *rapid.T) {
 		list[slot] = drawRule(t, m)
 	}
 	m.rules[shop] = list
-	m.e.Install(shop, NewSet(shop, list))
+	m.e.Install(shop, NewSetWith(shop, list, m.feeds[shop]))
+}
+
+// feed tells other margins of a shop's products: rules that ask for them are
+// others from here on.
+func (m *model) feed(t *rapid.T) {
+	shop := rapid.Uint32Range(1, shops).Draw(t, "shop")
+	next := drawMargins(t, m.feeds[shop])
+	if next == m.feeds[shop] {
+		return
+	}
+	m.feeds[shop] = next
+	list := append([]*Rule(nil), m.rules[shop]...)
+	for slot, r := range list {
+		if r != nil && r.OfMargins() {
+			same := *r
+			list[slot] = &same
+		}
+	}
+	if list != nil {
+		m.rules[shop] = list
+		m.e.Install(shop, NewSetWith(shop, list, next))
+	}
+}
+
+func drawMargins(t *rapid.T, old *segments.Margins) *segments.Margins {
+	p := segments.ProductMargin{
+		Product: segments.ProductHash("a"), BPS: rapid.Int64Range(0, 3).Draw(t, "bps"),
+		Class: rapid.SampledFrom([]string{"", "high", "High ", "low"}).Draw(t, "class"),
+	}
+	return segments.NewMargins(old, func(yield func(segments.ProductMargin) bool) { yield(p) })
 }
 
 // restart brings the store back from a snapshot, with a new engine.
@@ -223,6 +254,7 @@ func TestSegmentsFromScratch(t *testing.T) {
 			"event":  step(m.event),
 			"event2": step(m.event),
 			"edit":   step(m.edit),
+			"feed":   step(m.feed),
 			"time": step(func(t *rapid.T) {
 				m.nowS += rapid.SampledFrom([]int64{1, 59, 1800, 3601, 90_000}).Draw(t, "by")
 			}),

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/grosz/grosz/segments"
 )
 
@@ -60,10 +62,16 @@ func NewImport(id uint32, a *Audience, ttlS uint32) *Rule {
 // Audience is the imported list, nil for a rule over profiles.
 func (r *Rule) Audience() *Audience { return r.audience }
 
+// OfMargins tells whether the rule asks for margins of products: it is to be
+// made anew when the feed changes them.
+func (r *Rule) OfMargins() bool {
+	return slices.ContainsFunc(r.asks, func(q segments.Predicate) bool { return q.OfMargin() })
+}
+
 // Holds evaluates the rule from scratch for a user and the shop's profile,
-// nil if there is none. For a member of an imported segment importedS is when
+// nil if there is none, with the margins of the shop's feed. For a member of an imported segment importedS is when
 // that was; who asked to be forgotten since is for the caller to leave out.
-func (r *Rule) Holds(u segments.UserKey, p *segments.Profile, nowMS int64) (in bool, importedS uint32) {
+func (r *Rule) Holds(u segments.UserKey, p *segments.Profile, m *segments.Margins, nowMS int64) (in bool, importedS uint32) {
 	if r.audience != nil {
 		at, ok := r.audience.of(u, p)
 		return ok && r.lasts(at, nowMS/1000), at
@@ -73,7 +81,7 @@ func (r *Rule) Holds(u segments.UserKey, p *segments.Profile, nowMS int64) (in b
 	}
 	for i := 0; i < len(r.code); {
 		in := &r.code[i]
-		if r.asks[in.ask].Holds(p, nowMS) {
+		if r.asks[in.ask].HoldsWith(p, m, nowMS) {
 			i = int(in.t)
 		} else {
 			i = int(in.f)

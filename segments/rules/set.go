@@ -28,9 +28,18 @@ type Set struct {
 	asks    []segments.Predicate
 	codes   []span // of each slot, in code
 	code    []instr
+	margins *segments.Margins
 }
 
 type span struct{ from, to int }
+
+// NewSetWith is NewSet for rules that ask for margins of products: those of
+// the shop's feed. Where they change, a rule that asks for them is another.
+func NewSetWith(shop uint32, bySlot []*Rule, m *segments.Margins) *Set {
+	s := NewSet(shop, bySlot)
+	s.margins = m
+	return s
+}
 
 // NewSet puts rules into their slots, at most MaxSlots.
 func NewSet(shop uint32, bySlot []*Rule) *Set {
@@ -147,7 +156,7 @@ func (v *evaluator) truth(s *Set, ask uint32) bool {
 	}
 	q := &s.asks[ask]
 	m := v.epoch << 1
-	if q.Holds(v.p, v.now*1000) {
+	if q.HoldsWith(v.p, s.margins, v.now*1000) {
 		m |= 1
 	}
 	v.memo[ask] = m
