@@ -59,6 +59,7 @@ const (
 	ReasonNotApproved
 	ReasonOffered   // another exchange offered the impression, and it was bid on there
 	ReasonDearerWay // it comes through a cheaper exchange too
+	ReasonBalance   // the shop's prepaid balance and credit are used up
 	numReasons
 )
 
@@ -66,7 +67,7 @@ var reasonNames = [numReasons]string{
 	"none", "malformed", "no_time", "overload", "not_ready", "no_imp", "seat", "currency", "dooh", "crawler", "data_centre", "block_list_cut", "media_not_taken",
 	"no_campaign", "flight", "no_creative", "size", "banner_type", "mime", "duration", "protocol", "linearity", "bitrate",
 	"pod", "delivery", "attr", "advertiser_blocked", "category_blocked", "language",
-	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "lease", "outranked", "multiplier", "self_check", "category_taxonomy", "hidden", "not_approved", "offered_twice", "dearer_way",
+	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "lease", "outranked", "multiplier", "self_check", "category_taxonomy", "hidden", "not_approved", "offered_twice", "dearer_way", "balance",
 }
 
 // String is the reason's name in metrics, events and explanations.

@@ -87,6 +87,7 @@ func may() map[string][]string {
 		"bench/world":  {"campaigns", "segments", "internal/..."},
 
 		"bench/pacesim": {"internal/..."},
+		"bench/fleet":   {"bench/pacesim", "events", "pacing", "pacing/ledger", "pacing/plan", "internal/..."},
 		"bench/volume":  {"reporting/rollup", "reporting/schema", "internal/..."},
 
 		"internal": {"internal/..."},
