@@ -251,14 +251,20 @@ func duplicateImp(c *bidContext, i int) bool {
 	return c.view.Imps[i].ID == ""
 }
 
+// release returns what a bid that will not be sent has taken.
+func (b *Bidder) release(o *bid) {
+	b.book.Release(o.id)
+	b.frequency.Close(o.user, o.id)
+	b.shown.Close(o.user, o.id)
+	if !b.shadowed {
+		b.outcomes.forget(o.id)
+	}
+}
+
 // letGo returns the holds of bids that will not be sent.
 func (b *Bidder) letGo(c *bidContext) {
 	for i := range c.bids {
-		b.book.Release(c.bids[i].id)
-		b.frequency.Close(c.bids[i].user, c.bids[i].id)
-		if !b.shadowed {
-			b.outcomes.forget(c.bids[i].id)
-		}
+		b.release(&c.bids[i])
 	}
 	c.bids = c.bids[:0]
 	b.unclaim(c, 0)

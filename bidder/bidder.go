@@ -168,6 +168,7 @@ type Bidder struct {
 	leases      *leaseDesk // nil: none are needed
 	frequency   *pacing.Frequency
 	hidden      *pacing.Hidden // what people do not want to see again
+	shown       *pacing.Shown  // how often people saw products of shops that cap them
 	pagePrices  *pagePrices
 	together    *creatives.Together
 	bidLog      *ekafka.BidLog
@@ -231,7 +232,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	b := &Bidder{
 		cfg: cfg, clock: d.Clock, keys: d.Keys, spool: d.Spool, log: d.Log,
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
-		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), pagePrices: newPagePrices(), together: creatives.NewTogether(),
+		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), shown: pacing.NewShown(0), pagePrices: newPagePrices(), together: creatives.NewTogether(),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: newShopLimiter(hidesPerSecond), offers: newOffers(),
 		outcomes: new(outcomes), demand: plan.NewDemand(len(d.Exchanges)), counted: make([]uint64, len(d.Exchanges)),
@@ -270,7 +271,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	}
 	b.contexts.New = func() any {
 		c := newContext(b.nextSeed())
-		c.hidden, c.pagePrices, c.together = b.hidden, b.pagePrices, b.together
+		c.hidden, c.shown, c.pagePrices, c.together = b.hidden, b.shown, b.pagePrices, b.together
 		return c
 	}
 	if b.consents, err = privacy.NewCache(0); err != nil {

@@ -140,7 +140,7 @@ func (b *Bidder) profileCheckpoint() *checkpoint {
 
 func (b *Bidder) bookCheckpoint() *checkpoint {
 	c := b.newCheckpoint("book.snap", func(w io.Writer, offsets map[int]int64) error {
-		return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w), b.leases.snapshot(w), b.hidden.Snapshot(w))
+		return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w), b.leases.snapshot(w), b.hidden.Snapshot(w), b.shown.Snapshot(w))
 	})
 	b.restore(c, func(r io.Reader) (map[int]int64, error) {
 		offsets, err := b.book.Restore(r)
@@ -152,6 +152,8 @@ func (b *Bidder) bookCheckpoint() *checkpoint {
 				b.log.Error("the ledger's fold is not usable; limits are told anew", "file", c.path, "err", err)
 			} else if err := b.hidden.Restore(r); err != nil {
 				b.log.Warn("what people hid is not in the checkpoint", "file", c.path, "err", err)
+			} else if err := b.shown.Restore(r); err != nil {
+				b.log.Warn("which products people saw is not in the checkpoint", "file", c.path, "err", err)
 			}
 		}
 		return offsets, err

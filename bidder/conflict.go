@@ -49,7 +49,8 @@ func (b *Bidder) recordConflict(e *events.Event) {
 // a conflict, for the node could not know when it took the notice.
 func (b *Bidder) foldSettlement(e *events.Event) (first bool) {
 	if b.book.Fold(b.settlementOf(e)) {
-		b.frequency.Settled(e.User, e.BidID, e.CampaignID, e.CreativeID, e.TimeMS)
+		b.frequency.Settled(e.User, e.BidID, e.ShopID, e.CampaignID, e.CreativeID, e.TimeMS)
+		b.shown.Settled(e.User, e.ShopID, e.BidID, events.ProductsOf(e.Shows), e.TimeMS)
 		b.repeats.add(e.EventID, e.Price)
 		return true
 	}

@@ -25,6 +25,7 @@ type bidContext struct {
 	matched    bool // the matcher has this request
 	rng        *rand.ChaCha8
 	hidden     *pacing.Hidden // may be nil in tests, as may be
+	shown      *pacing.Shown
 	pagePrices *pagePrices
 	together   *creatives.Together
 
@@ -131,6 +132,7 @@ type ad struct {
 	cart, viewed, bought   []creatives.Ref
 	hidden, together       []uint64
 	moved                  movedPrices
+	capped                 []uint32 // products that the person has seen too often
 	found                  []*campaigns.Product
 	crid, serving, assetID []byte
 	sample                 []byte      // bid.iurl of an uploaded picture

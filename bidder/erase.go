@@ -76,6 +76,7 @@ func (p *people) apply(e *events.Erasure) error {
 	names := p.pseudonyms([]segments.UserKey{e.UID})
 	receipt.Frequency = int64(p.b.frequency.Erase(names))
 	p.b.hidden.Erase(names)
+	p.b.shown.Erase(names)
 	if p.cfg.Matches != nil {
 		n, ferr := p.cfg.Matches.Forget(e.UID, until)
 		receipt.Matches, err = int64(n), errors.Join(err, ferr)
@@ -238,6 +239,7 @@ func (p *people) eraseFrequency(sinceMS int64, optOutOnly bool) (n int) {
 		names := p.pseudonyms(who[:k])
 		n += p.b.frequency.Erase(names)
 		p.b.hidden.Erase(names)
+		p.b.shown.Erase(names)
 		who = who[k:]
 	}
 	return n

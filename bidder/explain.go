@@ -376,7 +376,7 @@ func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *Expl
 			out.Failing = append(out.Failing, Miss{Rule: ReasonFrequency.String(), Detail: "nobody is known whose impressions could be counted"})
 		default:
 			f.Seen = e.frequency.Count(segments.Pseudonym(camp.Shop.Salt, c.user), camp.ID, c.nowMS-window)
-			if f.Seen >= f.Cap {
+			if f.Seen >= pacing.Allowed(segments.Pseudonym(camp.Shop.Salt, c.user), pacing.WhatCampaign(camp.ID), f.Cap, limit.Strict) {
 				out.Failing = append(out.Failing, Miss{Rule: ReasonFrequency.String(), Detail: fmt.Sprintf("seen %d times in %d h, the cap is %d", f.Seen, f.Hours, f.Cap)})
 			}
 		}

@@ -103,7 +103,7 @@ func (s *shadow) context() *bidContext {
 	c := newContext(s.seed)
 	c.state, c.exchange, c.nowMS = s.state, s.exchange, s.nowMS
 	c.start = time.Now().Add(time.Hour)
-	c.hidden, c.pagePrices, c.together = s.b.hidden, s.b.pagePrices, s.b.together
+	c.hidden, c.shown, c.pagePrices, c.together = s.b.hidden, s.b.shown, s.b.pagePrices, s.b.together
 	return c
 }
 

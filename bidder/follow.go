@@ -291,6 +291,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		if n%20 == 0 {
 			b.frequency.Expire(n/20, now-maxCapDays*24*60*60*1000, now)
 			b.hidden.Expire(n/20, now-hiddenDays*24*60*60*1000)
+			b.shown.Expire(n/20, now-maxCapDays*24*60*60*1000)
 		}
 		if n%200 == 0 {
 			b.recordDrops()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/creatives"
+	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
@@ -31,6 +33,75 @@ func cappedShops(snap *campaigns.Snapshot) []bool {
 	return out
 }
 
+// productCappedShops tells, by dense index, whether a campaign's shop caps
+// products: its ads' products are then counted, whichever campaign shows them.
+func productCappedShops(snap *campaigns.Snapshot) []bool {
+	shops := map[uint32]bool{}
+	for _, c := range snap.Campaigns {
+		for i := range c.Frequency.Caps {
+			if c.Frequency.Caps[i].Per == campaigns.PerProduct {
+				shops[c.ShopID] = true
+			}
+		}
+	}
+	out := make([]bool, len(snap.Campaigns))
+	for i, c := range snap.Campaigns {
+		out[i] = shops[c.ShopID]
+	}
+	return out
+}
+
+// productCaps are what a campaign's caps of products allow by now.
+func productCaps(dst []pacing.ProductCap, camp *campaigns.CompiledCampaign, nowMS int64) []pacing.ProductCap {
+	for i := range camp.Frequency.Caps {
+		if f := &camp.Frequency.Caps[i]; f.Per == campaigns.PerProduct {
+			dst = append(dst, pacing.ProductCap{Most: f.Impressions, SinceMS: nowMS - int64(f.Hours)*hourMS})
+		}
+	}
+	return dst
+}
+
+// cappedProducts appends the products that the campaign does not show the
+// person now.
+func (c *bidContext) cappedProducts(dst []uint32, o *bid, camp *campaigns.CompiledCampaign) []uint32 {
+	if c.shown == nil || o.user == 0 || !c.state.cappedProducts[o.campaign] {
+		return dst
+	}
+	var room [campaigns.MaxFrequencyCaps]pacing.ProductCap
+	return c.shown.Capped(dst, o.user, productCaps(room[:0], camp, c.nowMS), camp.Frequency.Strict, c.nowMS)
+}
+
+// mayShowProducts counts the products of an ad as under way and returns them
+// for its token; false where another bid has just taken the last place. Ads of
+// shops that do not cap products are not counted.
+func (b *Bidder) mayShowProducts(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, tmpl creatives.Template) (list events.Products, ok bool) {
+	if c.shown == nil || o.user == 0 || !c.state.cappedProducts[o.campaign] {
+		return list, true
+	}
+	for i, ch := range c.ads.choices[:c.visible(o, tmpl)] {
+		list[i] = events.ShortProduct(segments.ProductHash(ch.Product.ID))
+	}
+	if list == (events.Products{}) || c.view.Test || b.shadowed {
+		return list, true
+	}
+	var room [campaigns.MaxFrequencyCaps]pacing.ProductCap
+	p := b.book.WinRate(c.exchange.delayClass(o.media))
+	return list, c.shown.Open(o.user, camp.ShopID, o.id, list, p, productCaps(room[:0], camp, c.nowMS), camp.Frequency.Strict, c.nowMS, c.nowMS+o.ttl.Milliseconds())
+}
+
+// visible is how many of the chosen products an ad shows at most.
+func (c *bidContext) visible(o *bid, tmpl creatives.Template) int {
+	n := min(len(c.ads.choices), len(events.Products{}))
+	switch {
+	case tmpl == creatives.TemplateLogo:
+		return 0
+	case tmpl == creatives.TemplateSingle, o.media == events.MediaNative,
+		o.media == events.MediaVideo && len(c.view.Imps[o.imp].Video.Companions) == 0:
+		return min(n, 1)
+	}
+	return n
+}
+
 // mayShow asks all caps of a campaign and counts the bid as under way, in one
 // step. Bids of a shop without caps are not counted.
 func (b *Bidder) mayShow(c *bidContext, o *bid, camp *campaigns.CompiledCampaign) bool {
@@ -46,7 +117,7 @@ func (b *Bidder) mayShow(c *bidContext, o *bid, camp *campaigns.CompiledCampaign
 		x.Creative = o.creative.ID
 	}
 	if c.view.Test || b.shadowed {
-		return b.frequency.MayOpen(o.user, x.P, caps, camp.Frequency.Strict, c.nowMS)
+		return b.frequency.MayOpen(o.user, caps, camp.Frequency.Strict, c.nowMS)
 	}
 	return b.frequency.Open(o.user, x, caps, camp.Frequency.Strict, c.nowMS)
 }
@@ -66,12 +137,15 @@ func appendCaps(dst []pacing.Cap, camp *campaigns.CompiledCampaign, cr *campaign
 	return dst
 }
 
-// capOf is one cap by now; ok is false for one of creatives without a creative.
+// capOf is one cap by now; ok is false for one of creatives without a creative,
+// and of products: those are asked when products are chosen.
 func capOf(f *campaigns.FrequencyCap, camp *campaigns.CompiledCampaign, cr *campaigns.Creative, nowMS int64) (c pacing.Cap, ok bool) {
 	c = pacing.Cap{What: pacing.WhatCampaign(camp.ID), Most: f.Impressions, SinceMS: nowMS - int64(f.Hours)*hourMS}
 	switch f.Per {
 	case campaigns.PerShop:
 		c.What = pacing.WhatShop()
+	case campaigns.PerProduct:
+		return c, false
 	case campaigns.PerCreative:
 		if cr == nil {
 			return c, false
@@ -93,7 +167,8 @@ func (b *Bidder) missedCaps(c *bidContext, camp *campaigns.CompiledCampaign) (ou
 		if !ok {
 			continue // of creatives: which one it would be is chosen later
 		}
-		if seen, _ := b.frequency.Seen(user, limit.What, limit.SinceMS); seen >= limit.Most {
+		most := pacing.Allowed(user, limit.What, limit.Most, camp.Frequency.Strict)
+		if seen, _ := b.frequency.Seen(user, limit.What, limit.SinceMS); seen >= most {
 			out = append(out, Miss{Rule: ReasonFrequency.String(), Detail: fmt.Sprintf("seen %d times in %d h, the cap per %s is %d", seen, f.Hours, f.Per, f.Impressions)})
 		}
 	}

@@ -195,7 +195,7 @@ func TestAPrepaidShopSpendsWhatItPaid(t *testing.T) {
 	l.read()
 	l.turn()
 	for _, w := range l.nodes {
-		require.Equal(t, "lease", w.noBid("burl", fmt.Sprintf(leasedRequest, 101)))
+		require.Equal(t, "balance", w.noBid("burl", fmt.Sprintf(leasedRequest, 101)))
 	}
 	// And credit opens it again.
 	l.log = append(l.log, termsOf(2, 500*money.NanoUnit))

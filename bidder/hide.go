@@ -118,10 +118,10 @@ func (b *Bidder) foldHide(e *events.Event) {
 		return
 	}
 	if e.Product != "" {
-		b.hidden.Add(e.User, e.CampaignID, segments.ProductHash(e.Product), e.TimeMS)
+		b.hidden.Add(e.ShopID, e.User, e.CampaignID, segments.ProductHash(e.Product), e.TimeMS)
 		return
 	}
-	b.hidden.Add(e.User, e.CampaignID, 0, e.TimeMS)
+	b.hidden.Add(e.ShopID, e.User, e.CampaignID, 0, e.TimeMS)
 }
 
 // pseudonymOf is what the shop calls the browser, by our cookie; 0 for nobody.

@@ -110,11 +110,11 @@ func (w *world) begin(in campaigns.Input) {
 	require.NoError(w.t, err)
 	b.profiles.Store(store)
 	w.clock.Set(noon)
-	b.frequency, b.hidden, b.book = pacing.NewFrequency(0), pacing.NewHidden(0), pacing.NewBook(pacing.Config{Classes: 24})
+	b.frequency, b.hidden, b.shown, b.book = pacing.NewFrequency(0), pacing.NewHidden(0), pacing.NewShown(0), pacing.NewBook(pacing.Config{Classes: 24})
 	b.pagePrices, b.together, b.wanted = newPagePrices(), creatives.NewTogether(), wanted.New(0)
 	b.contexts = sync.Pool{New: func() any {
 		c := newContext([32]byte{1})
-		c.hidden, c.pagePrices, c.together = b.hidden, b.pagePrices, b.together
+		c.hidden, c.shown, c.pagePrices, c.together = b.hidden, b.shown, b.pagePrices, b.together
 		return c
 	}}
 	b.segments, err = newShopSegments(b)

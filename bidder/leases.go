@@ -252,6 +252,8 @@ func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet
 	taken, missed := wallet.Demand()
 	w.perSecond += 0.1 * (float64(taken)/leaseTick.Seconds() - w.perSecond)
 	w.least = max(w.least, missed, d.dearest(c))
+	paid := d.fold.Shop(c.ShopID)
+	wallet.SetPoor(c.Shop.Prepaid && paid.Prepaid && paid.Free < d.dearest(c))
 	if now < w.quietMS {
 		return events.Event{}, false
 	}
@@ -261,11 +263,10 @@ func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet
 	target := max(money.Nano(w.perSecond*leaseAhead.Seconds()), leaseBids*w.least)
 	bound := smallest(c.Budget)
 	if c.Shop.Prepaid {
-		s := d.fold.Shop(c.ShopID)
-		if !s.Prepaid || s.Free <= 0 {
+		if !paid.Prepaid || paid.Free <= 0 {
 			return events.Event{}, false // its terms are still on their way, or its balance is used up
 		}
-		bound = min(bound, s.Free)
+		bound = min(bound, paid.Free)
 	}
 	target = min(target, max(bound/leaseShare, leaseBids*w.least))
 	day := d.b.days.at(c.Shop.Location, now)

@@ -88,6 +88,8 @@ func newMetrics(b *Bidder) *metricSet {
 	gauge(`grosz_partner_intent_evicted_total`, func() float64 { return float64(b.wanted.Stats().Evicted) })
 	gauge(`grosz_frequency_pairs`, func() float64 { n, _, _ := b.frequency.Stats(); return float64(n) })
 	gauge(`grosz_frequency_pairs_max`, func() float64 { _, n, _ := b.frequency.Stats(); return float64(n) })
+	gauge(`grosz_products_shown_people`, func() float64 { n, _, _ := b.shown.Stats(); return float64(n) })
+	gauge(`grosz_products_shown_people_max`, func() float64 { _, n, _ := b.shown.Stats(); return float64(n) })
 	gauge(`grosz_frequency_open_people`, func() float64 { n, _ := b.frequency.OpenStats(); return float64(n) })
 	gauge(`grosz_frequency_open_full_total`, func() float64 { _, n := b.frequency.OpenStats(); return float64(n) })
 	gauge(`grosz_products_viewed`, func() float64 { return float64(b.together.Products()) })

@@ -64,6 +64,8 @@ func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, d
 	switch {
 	case err == nil:
 		return ReasonNone
+	case errors.Is(err, pacing.ErrNoLease) && account.Wallet().Poor():
+		return ReasonBalance
 	case errors.Is(err, pacing.ErrNoLease):
 		return ReasonLease
 	}

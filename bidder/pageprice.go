@@ -1,6 +1,7 @@
 package bidder
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/grosz/grosz/campaigns"
@@ -149,15 +150,20 @@ func (b *Bidder) sawTogether(e *events.ShopEvent) {
 }
 
 // movedPrices refuses the products of one shop whose page's price is further
-// from the feed's than the shop allows.
+// from the feed's than the shop allows, and those that the person saw too often.
 type movedPrices struct {
 	shop  *campaigns.CompiledShop
 	seen  *pagePrices
 	nowMS int64
+
+	capped []uint32
 }
 
 // Refuses is creatives.Refuser's.
 func (m *movedPrices) Refuses(p *campaigns.Product) bool {
+	if len(m.capped) > 0 && slices.Contains(m.capped, events.ShortProduct(segments.ProductHash(p.ID))) {
+		return true
+	}
 	if m.seen == nil || m.shop.PriceMoveBPS <= 0 || m.seen.empty() {
 		return false
 	}

@@ -26,7 +26,8 @@ func (c *bidContext) chooseProducts(o *bid, slots int) {
 		a.choices = a.choices[:0] // prices and stock of a feed that old may be wrong
 		return
 	}
-	a.moved = movedPrices{shop: camp.Shop, seen: c.pagePrices, nowMS: c.nowMS}
+	a.capped = c.cappedProducts(a.capped[:0], o, camp)
+	a.moved = movedPrices{shop: camp.Shop, seen: c.pagePrices, nowMS: c.nowMS, capped: a.capped}
 	a.together = a.together[:0]
 	for _, refs := range [...][]creatives.Ref{a.cart, a.viewed} {
 		if len(refs) > 0 { // what others looked at beside the latest of each

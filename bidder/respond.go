@@ -55,7 +55,7 @@ func (b *Bidder) respond(c *bidContext) NoBidReason {
 		var r NoBidReason
 		if w, r = b.appendChecked(w, c, &c.bids[i]); r != ReasonNone {
 			w, refused = w[:mark], r
-			b.book.Release(c.bids[i].id)
+			b.release(&c.bids[i])
 			continue
 		}
 		c.bids[n] = c.bids[i]
@@ -98,17 +98,26 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	if c.secure(imp) {
 		urls = &b.urls.secure
 	}
+	tmpl, ok := c.chooseAd(o, camp)
+	if !ok {
+		return w, adm, false
+	}
+	shows, ok := b.mayShowProducts(c, o, camp, tmpl)
+	if !ok {
+		c.ads.refused = ReasonFrequency
+		return w, adm, false
+	}
 	tok := events.Token{
 		BidID: o.id, BidMS: c.nowMS, Media: o.media, SettleOn: c.exchange.settle[o.media], Test: c.view.Test,
 		ImpIndex: uint8(o.imp), ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
 		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
-		Rate: o.rate, Hold: o.hold, Lease: o.lease, FeeBPS: uint32(o.fee.BPS), FeeCPM: o.fee.CPM, User: o.user,
+		Rate: o.rate, Hold: o.hold, Lease: o.lease, FeeBPS: uint32(o.fee.BPS), FeeCPM: o.fee.CPM, User: o.user, Products: shows,
 	}
 	c.token = b.keys.Append(c.token[:0], &tok)
 	shown, clicked := tok.As(events.ForImpression), tok.As(events.ForClick)
 	c.impToken = b.keys.Append(c.impToken[:0], &shown)
 	c.clickToken = b.keys.Append(c.clickToken[:0], &clicked)
-	if !b.render(c, o, camp, urls) {
+	if !b.render(c, o, camp, urls, tmpl) {
 		return w, adm, false
 	}
 	w = append(w, `{"id":"`...)
@@ -266,19 +275,33 @@ func (c *bidContext) sampleImage(camp *campaigns.CompiledCampaign, o *bid, asset
 	return "", false
 }
 
-// render writes the ad into c.adm and its crid into c.ads.crid.
-func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet) bool {
-	a := &c.ads
-	c.links(o, urls, c.secure(&c.view.Imps[o.imp]))
-	tmpl := creatives.TemplateAuto
-	a.refused = ReasonNoCreative
-	var ok bool
+// chooseAd chooses the products of the ad and, of a banner, its template;
+// false when there is no ad to write, and why in c.ads.refused.
+func (c *bidContext) chooseAd(o *bid, camp *campaigns.CompiledCampaign) (tmpl creatives.Template, ok bool) {
+	c.ads.refused = ReasonNoCreative
 	switch o.media {
 	case events.MediaBanner:
 		if tmpl, ok = c.chooseTemplate(o, camp); !ok {
-			a.refused = ReasonNotApproved
-			return false
+			c.ads.refused = ReasonNotApproved
 		}
+		return tmpl, ok
+	case events.MediaVideo:
+		c.chooseProducts(o, creatives.MaxProducts)
+	case events.MediaNative:
+		if c.native.Parse(&c.view.Imps[o.imp].Native) != nil { // another imp's may have come between
+			return creatives.TemplateAuto, false
+		}
+		c.chooseProducts(o, 1)
+	}
+	return creatives.TemplateAuto, true
+}
+
+// render writes the ad into c.adm and its crid into c.ads.crid.
+func (b *Bidder) render(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, urls *urlSet, tmpl creatives.Template) (ok bool) {
+	a := &c.ads
+	c.links(o, urls, c.secure(&c.view.Imps[o.imp]))
+	switch o.media {
+	case events.MediaBanner:
 		c.fillBanner(&a.banner, o, camp, o.w, o.h, tmpl)
 		c.adm, ok = creatives.AppendBanner(c.adm[:0], &a.banner), true
 	case events.MediaVideo:
@@ -332,7 +355,6 @@ func (c *bidContext) renderVideo(o *bid, camp *campaigns.CompiledCampaign) bool 
 	v := &c.view.Imps[o.imp].Video
 	a.serving = hex.AppendEncode(a.serving[:0], o.id[:])
 	a.assetID = strconv.AppendUint(a.assetID[:0], uint64(o.creative.ID), 10)
-	c.chooseProducts(o, creatives.MaxProducts)
 	a.file = *o.creative.Video
 	a.file.SkipAfterMS = skipAfter(v, o.creative.Video)
 	a.vast = creatives.VAST{
@@ -367,11 +389,6 @@ func (c *bidContext) renderVideo(o *bid, camp *campaigns.CompiledCampaign) bool 
 }
 
 func (c *bidContext) renderNative(o *bid) bool {
-	imp := &c.view.Imps[o.imp]
-	if c.native.Parse(&imp.Native) != nil { // another imp's may have come between
-		return false
-	}
-	c.chooseProducts(o, 1)
 	c.describeNative(o)
 	c.ads.native.Links = &c.ads.links
 	var refused creatives.Refusal

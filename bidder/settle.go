@@ -19,6 +19,7 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 	e.Test = tok.Test || audit
 	if e.Settles {
 		bookAmounts(e, tok)
+		e.Shows = tok.Products.Text()
 		e.Late = !b.book.Open(tok.BidID) && !b.book.Settled(tok.BidID, tok.BidMS)
 	}
 	if err := b.appendEvent(e); err != nil {
@@ -34,6 +35,7 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 	case e.Type == events.TypeLoss:
 		b.book.Release(tok.BidID)
 		b.frequency.Close(tok.User, tok.BidID)
+		b.shown.Close(tok.User, tok.BidID)
 	case e.Type == events.TypeWin && e.PriceStatus == events.PriceOK:
 		b.book.Reprice(tok.BidID, gross(e.Price.PerImpression(), tok.Rate, tok.Fee()))
 	}

@@ -26,6 +26,8 @@ type State struct {
 	versions map[*campaigns.Creative]int64 // creatives.Version
 	// capped are the campaigns whose shop caps anything: their bids are counted.
 	capped []bool
+	// cappedProducts are those whose shop caps products.
+	cappedProducts []bool
 }
 
 // newState resolves what the hot path would otherwise look up.
@@ -36,7 +38,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
-	s.capped = cappedShops(snap)
+	s.capped, s.cappedProducts = cappedShops(snap), productCappedShops(snap)
 	for i, c := range snap.Campaigns {
 		a := book.Account(c.ID)
 		a.SetLimits(pacing.Limits{Total: c.Budget.Total, Day: c.Budget.Day})

@@ -65,8 +65,8 @@ func (c *Campaign) checkNumbers() error {
 	bad((c.Frequency.Impressions > 0) != (c.Frequency.Hours > 0), "frequency needs both impressions and hours")
 	bad(len(c.Frequency.Caps) > MaxFrequencyCaps, "%d caps beside the first; at most %d are allowed", len(c.Frequency.Caps), MaxFrequencyCaps)
 	for i, f := range c.Frequency.Caps {
-		known := f.Per == PerCampaign || f.Per == PerShop || f.Per == PerCreative
-		bad(!known || f.Impressions <= 0 || f.Hours <= 0, "frequency cap %d: it needs impressions, hours, and to be per campaign, shop or creative", i+1)
+		known := f.Per == PerCampaign || f.Per == PerShop || f.Per == PerCreative || f.Per == PerProduct
+		bad(!known || f.Impressions <= 0 || f.Hours <= 0, "frequency cap %d: it needs impressions, hours, and to be per campaign, shop, creative or product", i+1)
 	}
 	if f := c.Frequency.Fatigue; f != nil {
 		bad(f.HalfAfter < 0 || f.RecoverMinutes < 0, "fatigue must not be negative")

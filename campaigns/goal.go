@@ -70,11 +70,13 @@ func (c *Campaign) checkGoal() []error {
 	return errs
 }
 
-// goal is a Goal as the hot path reads it: nano-units, without the fee.
+// goal is a Goal as the hot path reads it: what a limit allows, less the fee,
+// is the media cost that may be bid.
 type goal struct {
 	Goal
-	cpc, cpo     float64 // media cost, nano-units
-	roas, share  float64 // part of an order's value
+	cpc, cpo     float64 // nano-units, without a fee that is a share
+	roas, share  float64 // part of an order's value, likewise
+	fee          float64 // micro-CPM, where the fee is so much a thousand
 	hasCPM       bool
 	neededOrders bool
 }
@@ -84,8 +86,12 @@ func newGoal(cc *CompiledCampaign) *goal {
 	if !g.Any() {
 		return nil
 	}
-	net := 1 / (1 + float64(max(cc.Shop.FeeBPS, 0))/10_000)
-	out := &goal{Goal: g, cpc: float64(g.MaxCPC) * net, cpo: float64(g.TargetCPO) * net, hasCPM: cc.Bid.CPM > 0, neededOrders: g.NeedsOrders()}
+	fee := cc.Shop.Fee()
+	if fee.CPM > 0 {
+		fee.BPS = 0 // as Fee.Of takes it
+	}
+	net := 1 / (1 + float64(max(fee.BPS, 0))/10_000)
+	out := &goal{Goal: g, fee: float64(max(fee.CPM, 0)), cpc: float64(g.MaxCPC) * net, cpo: float64(g.TargetCPO) * net, hasCPM: cc.Bid.CPM > 0, neededOrders: g.NeedsOrders()}
 	if g.TargetROASBPS > 0 {
 		out.roas = 10_000 / float64(g.TargetROASBPS) * net
 	}
@@ -161,7 +167,7 @@ func (s *Snapshot) GoalCPM(campaign int32, m *Matcher, w *Worth) money.CPM {
 		w.Values[LimitMaxCPM] = most
 	}
 	if g.MaxCPC > 0 {
-		w.Values[LimitCPC] = floorCPM(w.Click * g.cpc * raise)
+		w.Values[LimitCPC] = floorCPM(w.Click*g.cpc*raise - g.fee)
 	}
 	if g.neededOrders {
 		orders := w.Click * w.Order * factor
@@ -169,13 +175,13 @@ func (s *Snapshot) GoalCPM(campaign int32, m *Matcher, w *Worth) money.CPM {
 			orders *= w.Control
 		}
 		if g.TargetCPO > 0 {
-			w.Values[LimitCPO] = floorCPM(orders * g.cpo)
+			w.Values[LimitCPO] = floorCPM(orders*g.cpo - g.fee)
 		}
 		if g.TargetROASBPS > 0 {
-			w.Values[LimitROAS] = floorCPM(orders * w.OrderValue * g.roas)
+			w.Values[LimitROAS] = floorCPM(orders*w.OrderValue*g.roas - g.fee)
 		}
 		if g.ShareBPS > 0 {
-			w.Values[LimitShare] = floorCPM(orders * w.OrderValue * g.share)
+			w.Values[LimitShare] = floorCPM(orders*w.OrderValue*g.share - g.fee)
 		}
 	}
 	w.Bound = LimitCPM

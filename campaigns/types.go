@@ -163,6 +163,7 @@ const (
 	PerCampaign = "campaign"
 	PerShop     = "shop"     // all campaigns of the shop
 	PerCreative = "creative" // each creative by itself
+	PerProduct  = "product"  // each product of the shop by itself, in whichever campaign's ad
 )
 
 // MaxFrequencyCaps bounds the caps of a campaign beside its first.

@@ -165,8 +165,8 @@ func checkFrequency(p *problems, f campaigns.Frequency) {
 	}
 	for i, c := range f.Caps {
 		at := indexed("body.frequency.caps", i)
-		if c.Per != campaigns.PerCampaign && c.Per != campaigns.PerShop && c.Per != campaigns.PerCreative {
-			p.add(at+".per", "%q is not campaign, shop or creative", clip(c.Per))
+		if c.Per != campaigns.PerCampaign && c.Per != campaigns.PerShop && c.Per != campaigns.PerCreative && c.Per != campaigns.PerProduct {
+			p.add(at+".per", "%q is not campaign, shop, creative or product", clip(c.Per))
 		}
 		checkRange(p, at+".impressions", c.Impressions, 1, 10_000)
 		checkRange(p, at+".hours", c.Hours, 1, maxCapHours)

@@ -52,6 +52,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	w.decimal("limit_week", int64(e.LimitWeek), 9)
 	w.decimal("limit_day", int64(e.LimitDay), 9)
 	w.num("version", e.Version)
+	w.str("shows", e.Shows)
 	w.str("node", e.Node)
 	w.str("request_id", e.RequestID)
 	w.str("imp_id", e.ImpID)

@@ -217,7 +217,7 @@ func readEvent(v *fastjson.Value, e *Event) error {
 		LossReason: int(r.num("loss_reason")), MinToWin: r.cpm("min_to_win"), Product: r.str("product"),
 		Reason: r.str("reason"), Raw: r.str("raw"), Count: r.num("count"), Node: r.str("node"),
 		Lease: r.unsigned("lease"), BidDay: int32(r.num("bid_day")), TTLMS: r.num("ttl"),
-		LimitTotal: r.nano("limit_total"), LimitWeek: r.nano("limit_week"), LimitDay: r.nano("limit_day"), Version: r.num("version"),
+		LimitTotal: r.nano("limit_total"), LimitWeek: r.nano("limit_week"), LimitDay: r.nano("limit_day"), Version: r.num("version"), Shows: r.str("shows"),
 		RequestID: r.str("request_id"), ImpID: r.str("imp_id"), Domain: r.str("domain"),
 		Device: r.str("device"), Country: r.str("country"), W: int(r.num("w")), H: int(r.num("h")),
 		Features: r.str("features"), ClickPPB: r.num("click_ppb"), OrderPPB: r.num("order_ppb"), WinPPB: r.num("win_ppb"),

@@ -198,7 +198,10 @@ type Event struct {
 	LimitWeek  money.Nano `json:"limit_week"`
 	LimitDay   money.Nano `json:"limit_day"`
 	Version    int64      `json:"version"`
-	Node       string     `json:"node"`
+	// Shows are the short hashes of the products that the ad shows, where its
+	// shop caps them: eight hexadecimal digits each.
+	Shows string `json:"shows"`
+	Node  string `json:"node"`
 
 	// Of bids only.
 	RequestID string `json:"request_id"`

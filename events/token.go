@@ -42,6 +42,22 @@ type Token struct {
 	FeeCPM       money.CPM // the fee where it is none of the cost; then FeeBPS is 0
 	User         uint64    // the shop's pseudonym of the person, 0 for nobody
 	Lease        uint64    // what the bid was held out of, 0 for none
+	// Products are what the ad shows, where its shop caps them; else none.
+	Products Products
+}
+
+// Products are short hashes of up to eight products of one shop; 0 is none.
+// The set ones come first.
+type Products [8]uint32
+
+// ShortProduct is a product's short hash.
+func ShortProduct(hash uint64) uint32 { return max(uint32(hash>>32), 1) }
+
+func (p *Products) len() (n int) {
+	for n < len(p) && p[n] != 0 {
+		n++
+	}
+	return n
 }
 
 // MaxExchangeName bounds the exchange's name inside a token.
@@ -63,7 +79,7 @@ const (
 func (t Token) As(purpose uint8) Token {
 	t.Purpose = purpose
 	if purpose == ForClick {
-		t.Price, t.Rate, t.Hold, t.FeeBPS, t.FeeCPM, t.Lease = 0, 0, 0, 0, 0, 0
+		t.Price, t.Rate, t.Hold, t.FeeBPS, t.FeeCPM, t.Lease, t.Products = 0, 0, 0, 0, 0, 0, Products{}
 	}
 	return t
 }
@@ -135,10 +151,13 @@ const (
 	tokenVersion = 1
 	// tokenLeased has eight bytes more behind the name: the lease.
 	tokenLeased = 2
-	macSize     = 16
+	// tokenShows has the lease or zero, the products' hashes, four bytes each,
+	// and their number behind the name.
+	tokenShows = 3
+	macSize    = 16
 	// tokenFixed is the length before the exchange's name.
 	tokenFixed = 1 + 1 + 16 + 4 + 1 + 1 + 4*4 + 8*4 + 3 + 3 + 1
-	tokenMax   = tokenFixed + MaxExchangeName + 8 + macSize
+	tokenMax   = tokenFixed + MaxExchangeName + 8 + 4*len(Products{}) + 1 + macSize
 )
 
 // tokenText is strict: each token has exactly one text.
@@ -215,7 +234,7 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) erro
 	var raw [tokenMax + 2]byte
 	n, err := tokenText.Decode(raw[:], text)
 	// The decoder passes over line ends; with them a token would have many texts.
-	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] != tokenVersion && raw[0] != tokenLeased {
+	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] < tokenVersion || raw[0] > tokenShows {
 		return ErrTokenMalformed
 	}
 	pool := k.known[raw[1]]
@@ -256,6 +275,10 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	if t.Lease != 0 {
 		version = tokenLeased
 	}
+	shows := t.Products.len()
+	if shows > 0 {
+		version = tokenShows
+	}
 	dst = append(dst, version, keyID)
 	dst = append(dst, t.BidID[:]...)
 	dst = be.AppendUint32(dst, uint32(t.BidMS/1000))
@@ -281,8 +304,14 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	}
 	dst = append(dst, uint8(len(name)))
 	dst = append(dst, name...)
-	if t.Lease != 0 {
+	if t.Lease != 0 || shows > 0 {
 		dst = be.AppendUint64(dst, t.Lease)
+	}
+	if shows > 0 {
+		for _, p := range t.Products[:shows] {
+			dst = be.AppendUint32(dst, p)
+		}
+		dst = append(dst, uint8(shows))
 	}
 	return dst
 }
@@ -301,12 +330,18 @@ func (t *Token) decode(b []byte, held string) bool {
 	copy(t.Currency[:], b[72:75])
 	copy(t.ShopCurrency[:], b[75:78])
 	name := b[tokenFixed:]
-	if b[0] == tokenLeased {
+	if b[0] == tokenShows {
+		var ok bool
+		if name, ok = t.unpackProducts(name); !ok {
+			return false
+		}
+	}
+	if b[0] != tokenVersion {
 		if len(name) < 8 {
 			return false
 		}
 		t.Lease, name = be.Uint64(name[len(name)-8:]), name[:len(name)-8]
-		if t.Lease == 0 {
+		if t.Lease == 0 && b[0] == tokenLeased {
 			return false // each token has one text
 		}
 	}
@@ -317,6 +352,24 @@ func (t *Token) decode(b []byte, held string) bool {
 		t.Exchange = string(name)
 	}
 	return true
+}
+
+// unpackProducts takes the products off the end of a token.
+func (t *Token) unpackProducts(b []byte) (rest []byte, ok bool) {
+	if len(b) == 0 {
+		return nil, false
+	}
+	n := int(b[len(b)-1])
+	from := len(b) - 1 - 4*n
+	if n == 0 || n > len(t.Products) || from < 0 {
+		return nil, false
+	}
+	for i := range n {
+		if t.Products[i] = binary.BigEndian.Uint32(b[from+4*i:]); t.Products[i] == 0 {
+			return nil, false // each token has one text
+		}
+	}
+	return b[:from], true
 }
 
 // feeIsCPM marks, in a token's four bytes of the fee, one per thousand

@@ -29,8 +29,7 @@ func (f *Frequency) Erase(users map[uint64]struct{}) (n int) {
 		// range over a map runs under it, and a map may change between them.
 		for k := range s.m {
 			if _, gone := users[k.user]; gone && k.user != 0 {
-				delete(s.m, k)
-				f.n.Add(-1)
+				f.remove(s, k)
 				n++
 			}
 			if looked++; looked%eraseStep == 0 {

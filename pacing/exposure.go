@@ -17,6 +17,7 @@ const (
 	whatCampaign What = iota << whatShift
 	whatShop
 	whatCreative
+	whatProduct // in Shown alone
 )
 
 // WhatCampaign is a campaign.
@@ -48,10 +49,6 @@ type Cap struct {
 // it a bid that asks to be counted is refused: nobody sees so many at once.
 const maxOpen = 16
 
-// openMargin is kept free of what is expected of several open bids: they may
-// win together, and who has reached a cap would be beyond it too often.
-const openMargin = 0.5
-
 type openBid struct {
 	bid      uint64
 	campaign uint32
@@ -72,7 +69,7 @@ func (o *openBid) shows(w What) bool {
 }
 
 // Open counts a bid as under way if every cap leaves room for it: impressions
-// seen, and of the open bids all (strict) or what is expected of them. Asking
+// seen, and of the open bids all (strict) or what is likely of them. Asking
 // and counting is one step, so that bids made at once cannot all take the last
 // place. The same bid must later be Settled, Closed, or expires.
 func (f *Frequency) Open(user uint64, x Exposure, caps []Cap, strict bool, nowMS int64) bool {
@@ -83,7 +80,7 @@ func (f *Frequency) Open(user uint64, x Exposure, caps []Cap, strict bool, nowMS
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := s.live(user, nowMS)
-	if !s.fits(user, list, x.P, caps, strict) {
+	if !s.fits(user, list, caps, strict) {
 		return false
 	}
 	if len(list) >= maxOpen {
@@ -102,33 +99,36 @@ func (f *Frequency) Open(user uint64, x Exposure, caps []Cap, strict bool, nowMS
 }
 
 // MayOpen tells what Open would answer, and counts nothing.
-func (f *Frequency) MayOpen(user uint64, p float32, caps []Cap, strict bool, nowMS int64) bool {
+func (f *Frequency) MayOpen(user uint64, caps []Cap, strict bool, nowMS int64) bool {
 	if user == 0 {
 		return len(caps) == 0
 	}
 	s := f.shard(user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fits(user, s.live(user, nowMS), p, caps, strict)
+	return s.fits(user, s.live(user, nowMS), caps, strict)
 }
 
 // fits tells whether every cap leaves room for one more bid beside the open
 // ones; s is locked.
-func (s *freqShard) fits(user uint64, list []openBid, p float32, caps []Cap, strict bool) bool {
+func (s *freqShard) fits(user uint64, list []openBid, caps []Cap, strict bool) bool {
 	for i := range caps {
 		c := &caps[i]
-		room := float64(c.Most - s.seen(freqKey{user, c.What}, c.SinceMS))
+		most := Allowed(user, c.What, c.Most, strict)
+		room := most - s.seen(freqKey{user, c.What}, c.SinceMS)
 		if room < 1 {
 			return false
 		}
-		under, expected := 0.0, float64(p)
+		if len(list) == 0 {
+			continue
+		}
+		var under odds
 		for k := range list {
 			if o := &list[k]; o.shows(c.What) {
-				under++
-				expected += float64(o.p)
+				under.add(o.p)
 			}
 		}
-		if strict && under+1 > room || under > 0 && !strict && expected+openMargin > room {
+		if !under.mayJoin(room, most, strict) {
 			return false
 		}
 	}
@@ -198,7 +198,7 @@ func (s *freqShard) take(user uint64, bid uint64) {
 
 // Settled counts an impression from the log, of whichever node: of its
 // campaign, creative and shop. user 0 is nobody.
-func (f *Frequency) Settled(user uint64, bid events.ID, campaign, creative uint32, ms int64) {
+func (f *Frequency) Settled(user uint64, bid events.ID, shop, campaign, creative uint32, ms int64) {
 	if user == 0 {
 		return
 	}
@@ -206,10 +206,10 @@ func (f *Frequency) Settled(user uint64, bid events.ID, campaign, creative uint3
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.take(user, key(bid))
-	f.count(s, freqKey{user, WhatCampaign(campaign)}, ms)
-	f.count(s, freqKey{user, WhatShop()}, ms)
+	f.count(s, freqKey{user, WhatCampaign(campaign)}, shop, ms)
+	f.count(s, freqKey{user, WhatShop()}, shop, ms)
 	if creative != 0 {
-		f.count(s, freqKey{user, WhatCreative(creative)}, ms)
+		f.count(s, freqKey{user, WhatCreative(creative)}, shop, ms)
 	}
 }
 

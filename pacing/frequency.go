@@ -11,6 +11,7 @@ import (
 // steady state.
 type Frequency struct {
 	shards [holdShards]freqShard
+	shares shares
 	max    int64
 	n      atomic.Int64
 	evict  atomic.Uint64
@@ -37,11 +38,13 @@ type freqKey struct {
 type freqCell struct {
 	at   [8]uint32
 	more uint32
+	shop uint32 // whose it is, for fair shares
 }
 
-// NewFrequency counts at most max pairs of person and campaign, and up to 63
-// more if they fall so; 0 means 4,000,000. When full, a pair that has been
-// quiet makes room.
+// NewFrequency counts about max pairs of person and campaign; 0 means
+// 4,000,000. When full, a pair that has been quiet makes room, of a shop with
+// its fair share or more; where none is found, a shop within its share goes
+// beyond max until Expire has found one. It never holds twice as many.
 func NewFrequency(max int) *Frequency {
 	if max == 0 {
 		max = 4_000_000
@@ -63,15 +66,20 @@ func (f *Frequency) Add(user uint64, campaign uint32, ms int64) {
 	s := f.shard(user)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.count(s, freqKey{user, WhatCampaign(campaign)}, ms)
+	f.count(s, freqKey{user, WhatCampaign(campaign)}, 0, ms)
 }
 
 // count adds an impression to a pair; s is locked.
-func (f *Frequency) count(s *freqShard, k freqKey, ms int64) {
+func (f *Frequency) count(s *freqShard, k freqKey, shop uint32, ms int64) {
 	now := uint32(ms / 1000)
 	c, ok := s.m[k]
-	if !ok && f.n.Add(1) > f.max {
-		f.makeRoom(s)
+	if !ok {
+		if f.n.Load() >= f.max && !f.makeRoom(s, shop) {
+			return
+		}
+		f.n.Add(1)
+		f.shares.add(shop, 1)
+		c.shop = shop
 	}
 	if last := c.at[len(c.at)-1]; last != 0 {
 		c.more++
@@ -85,23 +93,33 @@ func (f *Frequency) count(s *freqShard, k freqKey, ms int64) {
 	s.m[k] = c
 }
 
-// makeRoom removes the quietest of a few pairs; s is locked.
-func (f *Frequency) makeRoom(s *freqShard) {
+// makeRoom removes the quietest of a few pairs of shops with their fair share
+// or more. It tells whether there is room for one more of shop; s is locked.
+func (f *Frequency) makeRoom(s *freqShard, shop uint32) bool {
 	var victim freqKey
-	oldest, looked := uint32(1<<32-1), 0
+	oldest, looked, found := uint32(1<<32-1), 0, false
 	for k, c := range s.m { // the order of a Go map is random: a sample
-		if c.at[0] < oldest {
-			oldest, victim = c.at[0], k
+		if f.shares.full(c.shop, f.max) && (!found || c.at[0] < oldest) {
+			oldest, victim, found = c.at[0], k, true
 		}
-		if looked++; looked == 8 {
+		if looked++; looked == roomSample {
 			break
 		}
 	}
-	if looked > 0 {
-		delete(s.m, victim)
-		f.n.Add(-1)
+	if found {
+		f.remove(s, victim)
+	}
+	if found || looked > 0 && f.shares.full(shop, f.max) {
 		f.evict.Add(1)
 	}
+	return found || looked == 0 || !f.shares.full(shop, f.max)
+}
+
+// remove takes a pair away; s is locked.
+func (f *Frequency) remove(s *freqShard, k freqKey) {
+	f.shares.add(s.m[k].shop, -1)
+	delete(s.m, k)
+	f.n.Add(-1)
 }
 
 // Count tells how many impressions of a campaign the person had since
@@ -132,9 +150,8 @@ func (f *Frequency) Expire(shard uint32, sinceMS, nowMS int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, c := range s.m {
-		if c.at[0] < since {
-			delete(s.m, k)
-			f.n.Add(-1)
+		if c.at[0] < since || f.n.Load() > f.max && f.shares.full(c.shop, f.max) {
+			f.remove(s, k)
 		}
 	}
 	f.expireOpen(s, nowMS)

@@ -18,6 +18,7 @@ const (
 // for many goroutines; asking does not allocate.
 type Hidden struct {
 	shards [holdShards]hiddenShard
+	shares shares
 	max    int64
 	n      atomic.Int64
 	evict  atomic.Uint64
@@ -31,12 +32,15 @@ type hiddenShard struct {
 // hiddenCell keeps wishes newest first; 0 ends a list.
 type hiddenCell struct {
 	at        uint32 // seconds since the epoch, of the newest wish
+	shop      uint32 // whose it is, for fair shares
 	products  [maxHiddenProducts]uint64
 	campaigns [maxHiddenCampaigns]uint32
 }
 
-// NewHidden remembers the wishes of at most max people (0: 500,000), and up
-// to 63 more if they fall so. When full, an old wish makes room.
+// NewHidden remembers the wishes of about max people (0: 500,000). When full,
+// an old wish makes room, of a shop with its fair share or more; where none is
+// found, a shop within its share goes beyond max until Expire has found one. It
+// never holds twice as many.
 func NewHidden(max int) *Hidden {
 	if max == 0 {
 		max = 500_000
@@ -51,8 +55,8 @@ func NewHidden(max int) *Hidden {
 func (h *Hidden) shard(user uint64) *hiddenShard { return &h.shards[user%holdShards] }
 
 // Add notes that the person wants no more of a product, by its hash, or, with
-// product 0, no more of a campaign. User 0 is nobody.
-func (h *Hidden) Add(user uint64, campaign uint32, product uint64, ms int64) {
+// product 0, no more of a campaign of the shop. User 0 is nobody.
+func (h *Hidden) Add(shop uint32, user uint64, campaign uint32, product uint64, ms int64) {
 	if user == 0 || (product == 0 && campaign == 0) {
 		return
 	}
@@ -60,8 +64,13 @@ func (h *Hidden) Add(user uint64, campaign uint32, product uint64, ms int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.m[user]
-	if !ok && h.n.Add(1) > h.max {
-		h.makeRoom(s)
+	if !ok {
+		if h.n.Load() >= h.max && !h.makeRoom(s, shop) {
+			return
+		}
+		h.n.Add(1)
+		h.shares.add(shop, 1)
+		c.shop = shop
 	}
 	c.at = max(c.at, uint32(max(ms, 0)/1000))
 	if product != 0 {
@@ -85,23 +94,33 @@ func toFront[T uint32 | uint64](list []T, v T) {
 	list[0] = v
 }
 
-// makeRoom removes the oldest of a few people; s is locked.
-func (h *Hidden) makeRoom(s *hiddenShard) {
+// makeRoom removes the oldest of a few people, of shops with their fair share
+// or more. It tells whether there is room for one more of shop; s is locked.
+func (h *Hidden) makeRoom(s *hiddenShard, shop uint32) bool {
 	var victim uint64
-	oldest, looked := uint32(1<<32-1), 0
+	oldest, looked, found := uint32(1<<32-1), 0, false
 	for k, c := range s.m { // the order of a Go map is random: a sample
-		if c.at < oldest {
-			oldest, victim = c.at, k
+		if h.shares.full(c.shop, h.max) && (!found || c.at < oldest) {
+			oldest, victim, found = c.at, k, true
 		}
-		if looked++; looked == 8 {
+		if looked++; looked == roomSample {
 			break
 		}
 	}
-	if looked > 0 {
-		delete(s.m, victim)
-		h.n.Add(-1)
+	if found {
+		h.remove(s, victim)
+	}
+	if found || looked > 0 && h.shares.full(shop, h.max) {
 		h.evict.Add(1)
 	}
+	return found || looked == 0 || !h.shares.full(shop, h.max)
+}
+
+// remove takes a person away; s is locked.
+func (h *Hidden) remove(s *hiddenShard, user uint64) {
+	h.shares.add(s.m[user].shop, -1)
+	delete(s.m, user)
+	h.n.Add(-1)
 }
 
 // Campaign tells whether the person hid the campaign.
@@ -149,8 +168,7 @@ func (h *Hidden) Erase(users map[uint64]struct{}) (n int) {
 		s := h.shard(u)
 		s.mu.Lock()
 		if _, ok := s.m[u]; ok {
-			delete(s.m, u)
-			h.n.Add(-1)
+			h.remove(s, u)
 			n++
 		}
 		s.mu.Unlock()
@@ -166,9 +184,8 @@ func (h *Hidden) Expire(shard uint32, sinceMS int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, c := range s.m {
-		if c.at < since {
-			delete(s.m, k)
-			h.n.Add(-1)
+		if c.at < since || h.n.Load() > h.max && h.shares.full(c.shop, h.max) {
+			h.remove(s, k)
 		}
 	}
 }
@@ -177,7 +194,7 @@ func (h *Hidden) Expire(shard uint32, sinceMS int64) {
 // many had to make room.
 func (h *Hidden) Stats() (n, max int64, evicted uint64) { return h.n.Load(), h.max, h.evict.Load() }
 
-var hiddenHead = [8]byte{'g', 'r', 's', 'z', 'h', 'i', 'd', 1}
+var hiddenHead = [8]byte{'g', 'r', 's', 'z', 'h', 'i', 'd', 2} // 1 had no shops
 
 // Snapshot writes all wishes; they may change meanwhile.
 func (h *Hidden) Snapshot(w io.Writer) error {
@@ -194,6 +211,7 @@ func (h *Hidden) Snapshot(w io.Writer) error {
 			out.int(1)
 			out.fixed64(k)
 			out.int(int64(c.at))
+			out.int(int64(c.shop))
 			for _, p := range c.products {
 				out.fixed64(p)
 			}
@@ -209,11 +227,14 @@ func (h *Hidden) Snapshot(w io.Writer) error {
 // Restore reads a snapshot in place of what is held. Where it is damaged,
 // nothing is.
 func (h *Hidden) Restore(r io.Reader) error {
-	in := newSectionReader(r, hiddenHead)
+	in := newSectionReaderFrom(r, hiddenHead, 1)
 	fresh := NewHidden(int(h.max))
 	for in.within("a mark", 0, 1) == 1 {
 		k := in.fixed64()
 		c := hiddenCell{at: uint32(in.within("a time", 0, 1<<32-1))}
+		if in.version > 1 {
+			c.shop = uint32(in.within("a shop", 0, 1<<32-1))
+		}
 		for i := range c.products {
 			c.products[i] = in.fixed64()
 		}
@@ -232,10 +253,17 @@ func (h *Hidden) Restore(r io.Reader) error {
 		return err
 	}
 	for i := range h.shards {
-		h.shards[i].mu.Lock()
-		h.shards[i].m = fresh.shards[i].m
-		h.shards[i].mu.Unlock()
+		s := &h.shards[i]
+		s.mu.Lock()
+		for k := range s.m {
+			h.remove(s, k)
+		}
+		s.m = fresh.shards[i].m
+		for _, c := range s.m {
+			h.n.Add(1)
+			h.shares.add(c.shop, 1)
+		}
+		s.mu.Unlock()
 	}
-	h.n.Store(fresh.n.Load())
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 
 func TestHiddenIsPerPerson(t *testing.T) {
 	h := NewHidden(0)
-	h.Add(7, 3, 0, 1000)
-	h.Add(7, 3, 99, 2000)
-	h.Add(0, 3, 0, 3000)
-	h.Add(8, 0, 0, 3000)
+	h.Add(0, 7, 3, 0, 1000)
+	h.Add(0, 7, 3, 99, 2000)
+	h.Add(0, 0, 3, 0, 3000)
+	h.Add(0, 8, 0, 0, 3000)
 	require.True(t, h.Campaign(7, 3))
 	require.False(t, h.Campaign(7, 4))
 	require.False(t, h.Campaign(8, 3))
@@ -30,10 +30,10 @@ func TestHiddenIsPerPerson(t *testing.T) {
 func TestHiddenKeepsTheNewestAndIsIdempotent(t *testing.T) {
 	h := NewHidden(0)
 	for p := uint64(1); p <= 12; p++ {
-		h.Add(5, 1, p, int64(p)*1000)
-		h.Add(5, 1, p, int64(p)*1000)
+		h.Add(0, 5, 1, p, int64(p)*1000)
+		h.Add(0, 5, 1, p, int64(p)*1000)
 	}
-	h.Add(5, 1, 7, 20_000)
+	h.Add(0, 5, 1, 7, 20_000)
 	require.Equal(t, []uint64{7, 12, 11, 10, 9, 8, 6, 5}, h.Products(nil, 5))
 	for s := range uint32(holdShards) {
 		h.Expire(s, 21_000)
@@ -44,7 +44,7 @@ func TestHiddenKeepsTheNewestAndIsIdempotent(t *testing.T) {
 func TestHiddenIsBounded(t *testing.T) {
 	h := NewHidden(100)
 	for u := uint64(1); u <= 5000; u++ {
-		h.Add(u, 1, 0, int64(u)*1000)
+		h.Add(0, u, 1, 0, int64(u)*1000)
 	}
 	n, most, gone := h.Stats()
 	require.LessOrEqual(t, n, most+holdShards)
@@ -55,7 +55,7 @@ func TestHiddenSnapshot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := NewHidden(0)
 		for range rapid.IntRange(0, 60).Draw(t, "wishes") {
-			h.Add(rapid.Uint64Range(1, 30).Draw(t, "user"), rapid.Uint32Range(1, 9).Draw(t, "campaign"), rapid.Uint64Range(0, 20).Draw(t, "product"), rapid.Int64Range(0, 1<<40).Draw(t, "ms"))
+			h.Add(0, rapid.Uint64Range(1, 30).Draw(t, "user"), rapid.Uint32Range(1, 9).Draw(t, "campaign"), rapid.Uint64Range(0, 20).Draw(t, "product"), rapid.Int64Range(0, 1<<40).Draw(t, "ms"))
 		}
 		var buf bytes.Buffer
 		require.NoError(t, h.Snapshot(&buf))
@@ -75,8 +75,8 @@ func TestHiddenSnapshot(t *testing.T) {
 
 func TestHiddenAllocatesNothing(t *testing.T) {
 	h := NewHidden(0)
-	h.Add(7, 3, 99, 1000)
-	h.Add(7, 3, 0, 1000)
+	h.Add(0, 7, 3, 99, 1000)
+	h.Add(0, 7, 3, 0, 1000)
 	dst := make([]uint64, 0, maxHiddenProducts)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		h.Campaign(7, 3)
@@ -87,7 +87,7 @@ func TestHiddenAllocatesNothing(t *testing.T) {
 func BenchmarkHidden(b *testing.B) {
 	h := NewHidden(0)
 	for u := uint64(1); u < 100_000; u++ {
-		h.Add(u, 3, 0, 1000)
+		h.Add(0, u, 3, 0, 1000)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()

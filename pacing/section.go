@@ -84,11 +84,22 @@ type sectionReader struct {
 	left []byte // of the current block, checked
 	done bool   // the empty block was read
 	err  error
+
+	version byte
 }
 
 func newSectionReader(r io.Reader, head [8]byte) *sectionReader {
-	s := &sectionReader{r: r}
-	if s.full(s.head[:]); s.err == nil && s.head != head {
+	return newSectionReaderFrom(r, head, head[7])
+}
+
+// newSectionReaderFrom reads versions from oldest to head's.
+func newSectionReaderFrom(r io.Reader, head [8]byte, oldest byte) *sectionReader {
+	s := &sectionReader{r: r, version: head[7]}
+	s.full(s.head[:])
+	if v := s.head[7]; s.err == nil && [7]byte(s.head[:7]) == [7]byte(head[:7]) && v >= oldest && v < head[7] {
+		head, s.version = s.head, v
+	}
+	if s.err == nil && s.head != head {
 		if [7]byte(s.head[:7]) == [7]byte(head[:7]) {
 			s.err = fmt.Errorf("%w: version %d, this program reads %d", ErrDamaged, s.head[7], head[7])
 		} else {

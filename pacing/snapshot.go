@@ -12,7 +12,7 @@ import (
 // What the first bytes of a snapshot say; the last one is the version.
 var (
 	bookHead      = [8]byte{'g', 'r', 'z', 'b', 'o', 'o', 'k', 1}
-	frequencyHead = [8]byte{'g', 'r', 'z', 'f', 'r', 'e', 'q', 1}
+	frequencyHead = [8]byte{'g', 'r', 'z', 'f', 'r', 'e', 'q', 2} // 1 had no shops
 )
 
 // ErrNotEmpty is what Restore answers when something was folded before.
@@ -206,6 +206,7 @@ func (f *Frequency) Snapshot(w io.Writer) error {
 			s.fixed64(p.user)
 			s.int(int64(p.what))
 			s.int(int64(p.more))
+			s.int(int64(p.shop))
 			for _, at := range p.at {
 				s.int(int64(at))
 			}
@@ -220,7 +221,7 @@ func (f *Frequency) Snapshot(w io.Writer) error {
 // Restore reads what Snapshot wrote, in place of what is counted. An error
 // leaves the counts as they were.
 func (f *Frequency) Restore(r io.Reader) error {
-	s := newSectionReader(r, frequencyHead)
+	s := newSectionReaderFrom(r, frequencyHead, 1)
 	var shards [holdShards]map[freqKey]freqCell
 	for i := range shards {
 		shards[i] = make(map[freqKey]freqCell)
@@ -240,10 +241,23 @@ func (f *Frequency) Restore(r io.Reader) error {
 	for i := range f.shards {
 		sh := &f.shards[i]
 		sh.mu.Lock()
-		f.n.Add(int64(len(shards[i]) - len(sh.m)))
+		for k := range sh.m {
+			f.remove(sh, k)
+		}
 		sh.m = shards[i]
-		for f.n.Load() > f.max && len(sh.m) > 0 {
-			f.makeRoom(sh)
+		for _, c := range sh.m {
+			f.n.Add(1)
+			f.shares.add(c.shop, 1)
+		}
+		sh.mu.Unlock()
+	}
+	for i := range f.shards {
+		sh := &f.shards[i]
+		sh.mu.Lock()
+		for k, c := range sh.m { // what was a shop's share then may be too much now
+			if f.n.Load() > f.max && f.shares.full(c.shop, f.max) {
+				f.remove(sh, k)
+			}
 		}
 		sh.mu.Unlock()
 	}
@@ -254,6 +268,9 @@ func readPair(s *sectionReader) (k freqKey, c freqCell) {
 	k.user = s.fixed64()
 	k.what = What(s.within("campaign or other", 0, math.MaxInt64))
 	c.more = uint32(s.within("count", 0, math.MaxUint32))
+	if s.version > 1 {
+		c.shop = uint32(s.within("shop", 0, math.MaxUint32))
+	}
 	for i := range c.at {
 		c.at[i] = uint32(s.within("second", 0, math.MaxUint32))
 	}

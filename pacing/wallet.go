@@ -2,6 +2,7 @@ package pacing
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/grosz/grosz/internal/money"
 )
@@ -17,6 +18,7 @@ type Wallet struct {
 	back   []LeaseReturn
 	taken  int64 // taken and not put back since the last Demand
 	missed int64 // the largest amount that no lease had since then
+	poor   atomic.Bool
 }
 
 type walletLease struct {
@@ -88,6 +90,13 @@ func (w *Wallet) Put(lease uint64, amount money.Nano) {
 		w.back = append(w.back, LeaseReturn{lease, amount})
 	}
 }
+
+// SetPoor notes whether the shop that pays has too little for one more lease,
+// so that who finds none here can be told why.
+func (w *Wallet) SetPoor(poor bool) { w.poor.Store(poor) }
+
+// Poor tells what SetPoor noted.
+func (w *Wallet) Poor() bool { return w.poor.Load() }
 
 // Left is what can be taken on a day at a moment, now or to come.
 func (w *Wallet) Left(day int32, atMS int64) money.Nano {

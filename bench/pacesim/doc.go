@@ -10,6 +10,7 @@
 //	hindsight.go  the best constant multiplier, or shading, known afterwards
 //	table.go      many seeds; the worst one counts
 //	plot.go       one day as SVG
+//	nodes.go      scenarios with several nodes, and orders with a known truth
 //
 // Everything is drawn from a seed. Amounts are floats here: this is a
 // measuring device, not a ledger. Slow; a day of 300,000 requests takes about

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/grosz/grosz/bench/fleet"
 	"github.com/grosz/grosz/bench/pacesim"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing/plan"
@@ -46,7 +47,11 @@ func TestGoals(t *testing.T) {
 	for i := range all {
 		s := &all[i]
 		t.Run(s.Name, func(t *testing.T) {
-			row, err := pacesim.Seeds(context.Background(), s, 31, 1, 1, newPlanner)
+			pacer := newPlanner
+			if s.Nodes != nil {
+				pacer = func(seed uint64) (pacesim.Pacer, error) { return fleet.New(*s.Nodes, seed), nil }
+			}
+			row, err := pacesim.Seeds(context.Background(), s, 31, 1, 1, pacer)
 			require.NoError(t, err)
 			for _, r := range row.Results {
 				assert.True(t, r.Reached(s.Goals), "seed %d: share %.2f, delivered %.2f, over %.3f of %.3f allowed",

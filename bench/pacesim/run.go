@@ -30,6 +30,9 @@ type Result struct {
 	Allowed   float64 // percent: what may be overspent
 	BestK     float64
 	Series    []Minute
+	Uneven    float64 // percent of the spend: see uneven
+	Bought    *Bought // with orders in the scenario
+	Fleet     string  // with nodes: what their ledger says
 }
 
 // Minute is what happened in one minute of the judged day.
@@ -63,10 +66,15 @@ func Play(s *Scenario, seed uint64, p Pacer) (Result, error) {
 	}
 	judged := w.draw(s, false)
 	g.notices, g.series = s.Notices, make([]Minute, minutes)
+	g.orders, g.fate = s.Orders, rand.New(rand.NewPCG(seed, 0x6f7264))
 	if err := g.play(1, &judged, told(&judged)); err != nil {
 		return Result{}, fmt.Errorf("%s, seed %d: %w", s.Name, seed, err)
 	}
-	return g.judge(s, seed, &judged), nil
+	r := g.judge(s, seed, &judged)
+	if f, ok := p.(fmt.Stringer); ok && s.Nodes != nil {
+		r.Fleet = f.String()
+	}
+	return r, nil
 }
 
 // budget is a share of what bidding the full value spends on a plain day,
@@ -92,6 +100,9 @@ type game struct {
 	spend, value, surplus float64
 	wins                  int
 	series                []Minute
+	orders                *Orders // of the judged day
+	fate                  *rand.Rand
+	bought                Bought
 	ratios                []float64
 }
 
@@ -139,6 +150,7 @@ func (g *game) settle(r *request, bid float64) {
 	g.value += r.value / 1000
 	g.surplus += r.value/1000 - cost
 	g.wins++
+	g.follow(r)
 	if g.rng.Float64() < g.notices.Lost {
 		return
 	}
@@ -200,6 +212,11 @@ func (g *game) judge(s *Scenario, seed uint64, d *day) Result {
 		if g.series[m].Requests == 0 {
 			g.series[m].Spend, g.series[m].Ratio, g.series[m].Forecast = g.series[m-1].Spend, g.series[m-1].Ratio, d.forecast[m]
 		}
+	}
+	r.Uneven = uneven(g.series)
+	if s.Orders != nil {
+		g.bought.BestCost = s.Orders.bestCost(best)
+		r.Bought = &g.bought
 	}
 	return r
 }

@@ -30,6 +30,8 @@ type Scenario struct {
 	Notices       Notices  `yaml:"notices"`        // on both days
 	WarmNotices   *Notices `yaml:"warm_notices"`   // on day 0, where they differ
 	Goals         Goals    `yaml:"goals"`
+	Nodes         *Nodes   `yaml:"nodes"`      // that share the campaign; none: one pacer without leases
+	Orders        *Orders  `yaml:"orders"`     // that follow; none: they are not drawn
 	Seeds         int      `yaml:"seeds"`      // played by default; 3
 	FirstSeed     uint64   `yaml:"first_seed"` // 1
 }
@@ -96,6 +98,7 @@ func Parse(b []byte) (Scenario, error) {
 		return s, fmt.Errorf("read scenario: %w", err)
 	}
 	s.defaults()
+	s.nodeDefaults()
 	return s, s.Validate()
 }
 
@@ -153,6 +156,7 @@ func (s *Scenario) Validate() error {
 		bad(n.Delay < 0 || n.Jitter < 0 || n.Late < 0, "notices: a time before the win")
 		bad(n.LateShare < 0 || n.LateShare > 1 || n.Lost < 0 || n.Lost > 1, "notices: late_share and lost are shares")
 	}
+	s.checkNodes(bad)
 	return errors.Join(errs...)
 }
 

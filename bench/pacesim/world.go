@@ -10,6 +10,7 @@ import (
 type request struct {
 	t         float64 // second of the day
 	placement int
+	segment   int
 	estimate  float64 // value CPM as the pacer is told it
 	value     float64 // value CPM as it is
 	price     float64 // the dearest other bid, CPM
@@ -118,7 +119,7 @@ func (w *world) request(s *Scenario, t float64, plain bool) request {
 		at -= w.weights[seg]
 		seg++
 	}
-	r := request{t: t, placement: p}
+	r := request{t: t, placement: p, segment: seg}
 	own := w.segments[seg] * math.Exp(w.spread*w.rng.NormFloat64())
 	r.value = w.level * w.quality[p] * own
 	r.price = math.Exp(w.mu[p]+w.sigma[p]*w.rng.NormFloat64()) * math.Pow(own, w.rivalry)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/grosz/grosz/bench/fleet"
 	"github.com/grosz/grosz/bench/pacesim"
 	"github.com/grosz/grosz/internal/config"
 	"github.com/grosz/grosz/internal/money"
@@ -62,16 +63,21 @@ func (c *simulateConfig) play(ctx context.Context, e env, s *pacesim.Scenario) (
 	if c.First > 0 {
 		first = c.First
 	}
-	row, err := pacesim.Seeds(ctx, s, first, seeds, c.Workers, newLocalPacer)
+	row, err := pacesim.Seeds(ctx, s, first, seeds, c.Workers, pacerOf(s))
 	if err != nil {
 		return row, err
 	}
 	row.Write(e.out)
+	if s.Nodes != nil || s.Orders != nil {
+		for _, note := range row.Worst.Notes() {
+			fmt.Fprintf(e.out, "  worst seed %d: %s\n", row.Worst.Seed, note)
+		}
+	}
 	if c.Detail {
 		for i := range row.Results {
 			r := &row.Results[i]
-			fmt.Fprintf(e.out, "  seed %-5d %8d requests %7d wins, share %7.2f, delivered %7.2f, over %7.3f, best k %.3f\n",
-				r.Seed, r.Requests, r.Wins, r.Share, r.Delivered, r.Over, r.BestK)
+			fmt.Fprintf(e.out, "  seed %-5d %8d requests %7d wins, share %7.2f, delivered %7.2f, over %7.3f, best k %.3f, uneven %.2f\n",
+				r.Seed, r.Requests, r.Wins, r.Share, r.Delivered, r.Over, r.BestK, r.Uneven)
 		}
 	}
 	if c.Plot == "" {
@@ -127,6 +133,15 @@ func scenariosOf(files []string, only string) ([]pacesim.Scenario, error) {
 
 // localPacer joins the simulator's decimals to the controller's integers.
 type localPacer struct{ c *plan.Controller }
+
+// pacerOf makes what plays a scenario: the plan by itself, or nodes that share
+// the budget through a log.
+func pacerOf(s *pacesim.Scenario) func(seed uint64) (pacesim.Pacer, error) {
+	if s.Nodes == nil {
+		return newLocalPacer
+	}
+	return func(seed uint64) (pacesim.Pacer, error) { return fleet.New(*s.Nodes, seed), nil }
+}
 
 func newLocalPacer(seed uint64) (pacesim.Pacer, error) {
 	return localPacer{plan.New(plan.Config{Seed: seed})}, nil

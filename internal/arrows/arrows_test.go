@@ -69,9 +69,9 @@ func may() map[string][]string {
 		"reporting/lift":       {"internal/..."},
 
 		"console": {"campaigns", "console/...", "creatives", "creatives/media", "events", "segments", "segments/rules",
-			"console/apply":                        {"campaigns", "internal/..."},
 			"reporting/forecast", "reporting/lift", // pure: no edge of theirs
 			"internal/..."},
+		"console/apply":   {"campaigns", "internal/..."},
 		"console/assets":  {"internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
 		"console/nodes":   {"console", "internal/..."},
@@ -93,6 +93,7 @@ func may() map[string][]string {
 		"bench/world":  {"campaigns", "segments", "internal/..."},
 
 		"bench/pacesim": {"internal/..."},
+		"bench/fleet":   {"bench/pacesim", "events", "pacing", "pacing/ledger", "pacing/plan", "internal/..."},
 		"bench/volume":  {"reporting/rollup", "reporting/schema", "internal/..."},
 
 		"internal": {"internal/..."},

@@ -142,7 +142,10 @@ func balances(entries []ledger.Entry) map[key]money.Nano {
 type node struct {
 	wallet *pacing.Wallet
 	read   int
-	stop   int64 // stands still until then (SIGSTOP, or cut off)
+	stop   int64 // stands still until then (SIGSTOP)
+	cut    int64 // cannot reach the log until then; what it writes waits in its spool
+	spool  []*ledger.Record
+	skew   int64 // of its clock
 	asked  int64
 }
 
@@ -160,11 +163,13 @@ type openBid struct {
 const (
 	window   = 10_000 // how long a lease is bid out of, ms
 	reported = 60_000 // the latest notice after a bid, ms
-	leaseTTL = window + reported
+	grace    = 10_000 // how far two nodes' clocks may be apart
+	leaseTTL = window + reported + grace
 )
 
 // Random days of one to eight nodes on one budget: bids, notices late, out of
-// order and at other nodes, crashes, pauses, budget edits. A shop is never
+// order and at other nodes, crashes, pauses, cuts from the log,
+// clocks that step, budget edits. A shop is never
 // billed over its budget, the equation holds at each record, and as long as
 // notices come within the lease's time nothing is left for the house.
 func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
@@ -179,6 +184,8 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 		late := rapid.Bool().Draw(rt, "some notices come after their lease's time")
 		limit := money.Nano(rapid.IntRange(500, 20_000).Draw(rt, "budget"))
 		edits := rapid.Bool().Draw(rt, "budget edits")
+		cuts := rapid.Bool().Draw(rt, "nodes are cut off")
+		steps := rapid.Bool().Draw(rt, "clocks step")
 		var log []*ledger.Record
 		truth := ledger.New()
 		var entries []ledger.Entry
@@ -193,6 +200,14 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 			}
 		}
 		write(budget(ledger.Limits{Total: limit}))
+		// send is a node's write: while it is cut off, it waits.
+		send := func(n *node, now int64, r *ledger.Record) {
+			if r.AtMS = now + n.skew; now < n.cut {
+				n.spool = append(n.spool, r)
+				return
+			}
+			write(r)
+		}
 		var open []openBid
 		lateSum, leases := money.Nano(0), uint64(0)
 		pending := map[uint64]int64{} // lease: its node's last moment
@@ -214,8 +229,23 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 				case 1: // stopped
 					n.stop = now + rng.Int64N(40_000)
 					continue
+				case 2:
+					if cuts {
+						n.cut = now + rng.Int64N(90_000)
+					}
+				case 3:
+					if steps {
+						n.skew = rng.Int64N(grace) - grace/2
+					}
 				}
-				for ; n.read < len(log); n.read++ { // the node reads what there is
+				own := now + n.skew
+				if now >= n.cut {
+					for _, r := range n.spool {
+						write(r)
+					}
+					n.spool = nil
+				}
+				for ; now >= n.cut && n.read < len(log); n.read++ { // the node reads what there is
 					r := log[n.read]
 					folds[i].Apply(r, nil)
 					if until, mine := pending[r.LeaseID]; r.Kind == ledger.Lease && mine && owner[r.LeaseID] == i*1000+born[i] {
@@ -224,16 +254,16 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 						}
 					}
 				}
-				for _, r := range n.wallet.Close(now, nil) {
-					write(&ledger.Record{Kind: ledger.Return, Shop: 1, Campaign: 7, LeaseID: r.Lease, ShopAmount: r.Amount, AtMS: now})
+				for _, r := range n.wallet.Close(own, nil) {
+					send(n, now, &ledger.Record{Kind: ledger.Return, Shop: 1, Campaign: 7, LeaseID: r.Lease, ShopAmount: r.Amount})
 				}
-				if n.wallet.Left(1, now) < 100 && now-n.asked > 1000 {
+				if n.wallet.Left(1, own) < 100 && now-n.asked > 1000 {
 					leases++
-					pending[leases], owner[leases], n.asked = now+window, i*1000+born[i], now
-					write(&ledger.Record{Kind: ledger.Lease, Shop: 1, Campaign: 7, LeaseID: leases, ShopAmount: limit/20 + 50, TTLMS: leaseTTL, Day: 1, AtMS: now})
+					pending[leases], owner[leases], n.asked = own+window, i*1000+born[i], now
+					send(n, now, &ledger.Record{Kind: ledger.Lease, Shop: 1, Campaign: 7, LeaseID: leases, ShopAmount: limit/20 + 50, TTLMS: leaseTTL, Day: 1})
 				}
 				hold := money.Nano(1 + rng.IntN(60))
-				if id := n.wallet.Take(hold, 1, now); id != 0 {
+				if id := n.wallet.Take(hold, 1, own); id != 0 {
 					delay := rng.Int64N(reported)
 					if late && rng.IntN(20) == 0 {
 						delay += leaseTTL
@@ -251,11 +281,13 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 				switch {
 				case b.wins && b.dueMS <= now: // its notice reaches some node, and so the log
 					r := settlement(7, 1, b.cost, 0)
-					r.Amount, r.Currency, r.LeaseID, r.AtMS = b.cost, pln, b.lease, now
-					write(r)
-					if b.dueMS-b.expire > 0 {
-						lateSum += b.cost
-					} else if known {
+					r.Amount, r.Currency, r.LeaseID = b.cost, pln, b.lease
+					taker := &nodes[rng.IntN(len(nodes))]
+					if now < taker.cut || b.dueMS-b.expire > 0 {
+						lateSum += b.cost // its lease may be over when the log has it
+					}
+					send(taker, now, r)
+					if b.dueMS-b.expire <= 0 && known {
 						n.wallet.Put(b.lease, b.hold-b.cost)
 					}
 				case !b.wins && b.expire <= now:
@@ -278,9 +310,14 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 				write(budget(ledger.Limits{Total: limit}))
 			}
 		}
+		for i := range nodes { // what waits on those that are cut off comes in the end
+			for _, r := range nodes[i].spool {
+				write(r)
+			}
+		}
 		s := truth.Campaign(1, 7, 1)
 		if !edits {
-			require.LessOrEqual(rt, s.House, lateSum, "the house pays for late notices only")
+			require.LessOrEqual(rt, s.House, lateSum, "the house pays for notices only that came, or reached the log, after their lease")
 		}
 		sum := balances(entries)
 		require.Equal(rt, s.Billed+s.House, sum[key{ledger.Media, pln}], "every nano-unit that exchanges are owed has a payer")

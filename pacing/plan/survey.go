@@ -9,29 +9,38 @@ import "math"
 // height must have won. The share that is missing even among bids that can
 // hardly lose is the share of lost notices.
 //
-// It is the most probable (mu, sigma) of each placement and one share a for
-// all, given prices where a win was reported and 1 − a·Φ where none was.
+// It is the most probable (mu, sigma) of each placement, one share a for all,
+// and one slope b of what rivals see of a person's value as well and bid,
+// given prices where a win was reported and 1 − a·Φ where none was. What is
+// counted is counted by how far a value lies from its placement's usual one,
+// so that b is fitted with the rest: where it is missed, the dear prices of
+// the most wanted people look like lost notices, or hide them.
 type survey struct {
 	ratios *ratios
 	places []surveyed
-	level  drift // of all log prices against their long-run level
-	rivals drift // how much of a log value others see as well, and bid
-
-	rivalsThen float64 // rivals, where counting began
+	level  drift   // of all log prices against their long-run level
+	rivals float64 // b: log price by log value
 
 	reported, doubt float64 // a, and its standard deviation
-	prior, trust    float64 // a before what was counted, and its standard deviation
+	prior           float64 // a before what was counted
 	offers          float64
 	fitted          bool
 }
 
 // surveyed is what is known of one placement, in log prices without the
-// offset.
+// level.
 type surveyed struct {
 	mu, logSigma float64
-	silent       [surveyBins]float32 // bids without a notice, by height
-	wins         [5]float64          // sums of the powers 0 to 4 of log prices won at
-	seen, center float64             // the mean log value of its first bids
+	seen, center float64 // the mean log value of its first bids
+	wins         float64 // of all strata
+	strata       [surveyStrata]stratum
+}
+
+// stratum is the bids whose log value lies in one range around the center.
+type stratum struct {
+	n, sum float64              // bids, and their log values over the center
+	silent *[surveyBins]float32 // bids without a notice, by height; nil: none
+	wins   [5]float64           // sums of the powers 0 to 4 of log prices won at
 }
 
 // drift follows a shift that all log prices share, from outcome to outcome: a
@@ -46,12 +55,18 @@ type drift struct {
 
 const (
 	driftMemory = 400.0
-	centerOf    = 100  // bids of a placement, to know its usual value
-	surveyWidth = 0.05 // of bins of log bids
-	surveyBins  = 320
-	jumpScore   = 4.5 // standard deviations of surprise that are a jump
-	lostMost    = 0.04
-	lostSpread  = 0.006 // what share of notices may be lost, before anything is known
+	centerOf    = 100 // bids of a placement, to know its usual value
+	surveyWidth = 0.1 // of bins of log bids
+	surveyBins  = 160
+	// Strata of log values, the outer ones open.
+	surveyStrata  = 8
+	stratumWidth  = 0.6
+	stratumLowest = -2.4
+	rivalsSpread  = 0.3 // of the slope, before anything is known
+	jumpScore     = 4.5 // standard deviations of surprise that are a jump
+	lostMost      = 0.04
+	rivalsWalk    = 2e-8  // early outcomes were judged by placements that were not known yet: they fade
+	lostSpread    = 0.006 // what share of notices may be lost, before anything is known
 )
 
 // step notes an outcome's score (the slope of its log likelihood by the
@@ -71,7 +86,7 @@ func (d *drift) step(score, info float64) {
 }
 
 func newSurvey(r *ratios) *survey {
-	return &survey{ratios: r, reported: 0.9997, doubt: lostSpread, prior: 1, trust: lostSpread, level: drift{doubt: 1e-7}, rivals: drift{doubt: 0.01}}
+	return &survey{ratios: r, reported: 0.9997, doubt: lostSpread, prior: 1, level: drift{doubt: 1e-7}}
 }
 
 func (s *survey) placement(i int32) {
@@ -93,22 +108,12 @@ func (s *survey) lost() float64 {
 // suspect sets what is believed before anything is counted, from the share of
 // notices that come minutes late: where some arrive only when they are sent
 // again, some do not arrive.
-func (s *survey) suspect(late float64) {
-	if s.trust == lostSpread {
-		s.prior = 1 - 0.1*late
-	}
-}
+func (s *survey) suspect(late float64) { s.prior = 1 - 0.1*late }
 
 // sure says whether a bid of that height would be won almost certainly.
 func (s *survey) sure(placement int32, logValue, logBid float64) bool {
 	p := &s.places[placement]
-	return s.fitted && p.wins[0] > 20 && logBid-s.offset(p, logValue)-p.mu > 2.05*math.Exp(p.logSigma)
-}
-
-// offset is by how much a log price lies above its placement's long run,
-// because of the time and of who the person is worth to.
-func (s *survey) offset(p *surveyed, logValue float64) float64 {
-	return s.level.at + s.rivals.at*(logValue-p.center)
+	return s.fitted && p.wins > 20 && logBid-s.level.at-s.rivals*(logValue-p.center)-p.mu > 2.05*math.Exp(p.logSigma)
 }
 
 // note learns from a bid whose notice came, or will not come any more. price
@@ -121,20 +126,28 @@ func (s *survey) note(placement int32, logValue, logBid, price float64) {
 		return
 	}
 	s.offers++
-	sigma := math.Exp(p.logSigma)
-	x := logBid - s.offset(p, logValue)
+	over := logValue - p.center
+	st := &p.strata[max(0, min(surveyStrata-1, int((over-stratumLowest)/stratumWidth)))]
+	st.n++
+	st.sum += over
+	x := logBid - s.level.at
 	if price > 0 {
-		x = math.Log(price) - s.offset(p, logValue)
+		x = math.Log(price) - s.level.at
 		power := 1.0
-		for i := range p.wins {
-			p.wins[i] += power
+		for i := range st.wins {
+			st.wins[i] += power
 			power *= x
 		}
+		p.wins++
 	} else {
-		p.silent[max(0, min(surveyBins-1, int((x-placeLowest)/surveyWidth)))]++
+		if st.silent == nil {
+			st.silent = new([surveyBins]float32)
+		}
+		st.silent[max(0, min(surveyBins-1, int((x-placeLowest)/surveyWidth)))]++
 	}
-	z := (x - p.mu) / sigma
-	if !s.fitted || p.wins[0] < 20 || math.Abs(z) > 4 {
+	sigma := math.Exp(p.logSigma)
+	z := (x - p.mu - s.rivals*over) / sigma
+	if !s.fitted || p.wins < 20 || math.Abs(z) > 4 {
 		return
 	}
 	score, info := z/sigma, 1/(sigma*sigma)
@@ -143,37 +156,29 @@ func (s *survey) note(placement int32, logValue, logBid, price float64) {
 		info = score * score
 	}
 	s.level.step(score, info)
-	w := logValue - p.center
-	if s.offers < 20_000 {
-		return
-	}
-	s.rivals.step(score*w, info*w*w)
-	if moved := math.Abs(s.rivals.at - s.rivalsThen); moved > 0.04 && moved*moved > 25*s.rivals.doubt {
-		// What was counted before was counted otherwise.
-		s.rivalsThen, s.prior = s.rivals.at, s.reported
-		s.trust = math.Min(lostSpread, math.Hypot(s.doubt, 0.002))
-		for i := range s.places {
-			p := &s.places[i]
-			p.wins, p.silent = [5]float64{}, [surveyBins]float32{}
-		}
-		s.offers, s.fitted = 0, false
-	}
 }
 
 // forget keeps half of what was seen: at the start of a day.
 func (s *survey) forget() {
 	for i := range s.places {
 		p := &s.places[i]
-		for j := range p.silent {
-			p.silent[j] /= 2
-		}
-		for j := range p.wins {
-			p.wins[j] /= 2
+		p.wins /= 2
+		for k := range p.strata {
+			st := &p.strata[k]
+			st.n, st.sum = st.n/2, st.sum/2
+			for j := range st.wins {
+				st.wins[j] /= 2
+			}
+			if st.silent != nil {
+				for j := range st.silent {
+					st.silent[j] /= 2
+				}
+			}
 		}
 	}
 }
 
-// fit finds the most probable placements and share.
+// fit finds the most probable placements, share and slope.
 func (s *survey) fit() {
 	if s.offers < 10_000 {
 		return
@@ -182,8 +187,8 @@ func (s *survey) fit() {
 	var center, weight float64
 	for i := range s.places {
 		p := &s.places[i]
-		if p.wins[0] > 20 {
-			w := math.Min(1, p.wins[0]/200)
+		if p.wins > 20 {
+			w := math.Min(1, p.wins/200)
 			center += w * p.mu
 			weight += w
 		}
@@ -191,83 +196,138 @@ func (s *survey) fit() {
 	if weight > 0 {
 		center /= weight
 	}
-	for range 4 {
-		slope := (s.prior - s.reported) / (s.trust * s.trust)
-		info := 1 / (s.trust * s.trust)
+	const trust = lostSpread * lostSpread
+	for range 5 {
+		// Of (b, a): slopes, and what is known of them when every placement's
+		// mu and sigma are free.
+		g := [2]float64{-s.rivals / (rivalsSpread * rivalsSpread), (s.prior - s.reported) / trust}
+		h := [3]float64{1 / (rivalsSpread * rivalsSpread), 0, 1 / trust}
 		for i := range s.places {
-			if s.places[i].wins[0] > 20 {
-				g, h := s.fitPlace(&s.places[i], center)
-				slope += g
-				info += h
+			if s.places[i].wins > 20 {
+				s.fitPlace(&s.places[i], center, &g, &h)
 			}
 		}
-		step := math.Max(-0.02, math.Min(0.02, slope/info))
-		s.reported = math.Max(1-lostMost, math.Min(0.9997, s.reported+step))
-		s.doubt = 1 / math.Sqrt(info)
+		det := h[0]*h[2] - h[1]*h[1]
+		if h[0] <= 0 || det <= 0 {
+			return
+		}
+		slope, share := (h[2]*g[0]-h[1]*g[1])/det, (h[0]*g[1]-h[1]*g[0])/det
+		s.rivals = math.Max(-1, math.Min(1, s.rivals+math.Max(-0.1, math.Min(0.1, slope))))
+		s.reported = math.Max(1-lostMost, math.Min(0.9997, s.reported+math.Max(-0.02, math.Min(0.02, share))))
+		s.doubt = math.Sqrt(h[0] / det)
 	}
 }
 
-// fitPlace makes Newton steps on one placement and returns the slope of its
-// log likelihood by the share a, and the information on a that is left when mu
-// and sigma are free.
-func (s *survey) fitPlace(p *surveyed, center float64) (slope, info float64) {
-	for range 3 {
-		g, h := s.derivatives(p, center)
-		det := h[0]*h[2] - h[1]*h[1]
-		if h[0] <= 0 || det <= 0 {
-			return 0, 0
+// fitPlace makes Newton steps on one placement and adds to g the slopes of its
+// log likelihood by the common slope b and share a, and to h the information
+// on them that is left when mu and sigma are free.
+func (s *survey) fitPlace(p *surveyed, center float64, g *[2]float64, h *[3]float64) {
+	for range 2 {
+		d := s.derivatives(p, center)
+		det := d.mm*d.ss - d.ms*d.ms
+		if d.mm <= 0 || det <= 0 {
+			return
 		}
-		step1, step2 := (h[2]*g[0]-h[1]*g[1])/det, (h[0]*g[1]-h[1]*g[0])/det
+		step1, step2 := (d.ss*d.m-d.ms*d.s)/det, (d.mm*d.s-d.ms*d.m)/det
 		p.mu += math.Max(-0.5, math.Min(0.5, step1))
 		p.logSigma = math.Max(-3, math.Min(1.2, p.logSigma+math.Max(-0.3, math.Min(0.3, step2))))
 	}
-	g, h := s.derivatives(p, center)
-	det := h[0]*h[2] - h[1]*h[1]
-	if h[0] <= 0 || det <= 0 {
-		return 0, 0
+	d := s.derivatives(p, center)
+	det := d.mm*d.ss - d.ms*d.ms
+	if d.mm <= 0 || det <= 0 {
+		return
 	}
-	explained := (h[3]*(h[2]*h[3]-h[1]*h[4]) + h[4]*(h[0]*h[4]-h[1]*h[3])) / det
-	return g[2], math.Max(0, h[5]-explained)
+	// What mu and sigma explain of two scores, u and v.
+	explained := func(um, us, vm, vs float64) float64 {
+		return (um*(d.ss*vm-d.ms*vs) + us*(d.mm*vs-d.ms*vm)) / det
+	}
+	g[0] += d.b
+	g[1] += d.a
+	h[0] += math.Max(0, d.bb-explained(d.mb, d.sb, d.mb, d.sb))
+	h[1] += d.ba - explained(d.mb, d.sb, d.ma, d.sa)
+	h[2] += math.Max(0, d.aa-explained(d.ma, d.sa, d.ma, d.sa))
 }
 
-// derivatives of the log likelihood by (mu, ln sigma, a): the slopes, and the
-// sum of their products over outcomes, which stands for the information, in
-// the order mu·mu, mu·s, s·s, mu·a, s·a, a·a.
-func (s *survey) derivatives(p *surveyed, center float64) (g [3]float64, h [6]float64) {
+// derived are the slopes of a log likelihood by mu (m), ln sigma (s), the
+// rivals' slope (b) and the share (a), and the sums of their products over
+// outcomes, which stand for the information.
+type derived struct {
+	m, s, b, a                             float64
+	mm, ms, ss, mb, sb, bb, ma, sa, ba, aa float64
+}
+
+// add adds an outcome's slopes n times.
+func (d *derived) add(n, m, s, b, a float64) {
+	d.m += n * m
+	d.s += n * s
+	d.b += n * b
+	d.a += n * a
+	d.mm += n * m * m
+	d.ms += n * m * s
+	d.ss += n * s * s
+	d.mb += n * m * b
+	d.sb += n * s * b
+	d.bb += n * b * b
+	d.ma += n * m * a
+	d.sa += n * s * a
+	d.ba += n * b * a
+	d.aa += n * a * a
+}
+
+func (s *survey) derivatives(p *surveyed, center float64) (d derived) {
 	const muSpread, sigmaCenter, sigmaSpread = 1.5, -0.4, 0.5
-	sigma, a, mu := math.Exp(p.logSigma), s.reported, p.mu
-	n, s1, s2, s3, s4 := p.wins[0], p.wins[1], p.wins[2], p.wins[3], p.wins[4]
-	u1 := (s1 - n*mu) / sigma
-	u2 := (s2 - 2*mu*s1 + n*mu*mu) / (sigma * sigma)
-	u3 := (s3 - 3*mu*s2 + 3*mu*mu*s1 - n*mu*mu*mu) / (sigma * sigma * sigma)
-	u4 := (s4 - 4*mu*s3 + 6*mu*mu*s2 - 4*mu*mu*mu*s1 + n*mu*mu*mu*mu) / (sigma * sigma * sigma * sigma)
-	g[0] = u1/sigma - (mu-center)/(muSpread*muSpread)
-	g[1] = u2 - n - (p.logSigma-sigmaCenter)/(sigmaSpread*sigmaSpread)
-	g[2] = n / a
-	h[0] = u2/(sigma*sigma) + 1/(muSpread*muSpread)
-	h[1] = (u3 - u1) / sigma
-	h[2] = u4 - 2*u2 + n + 1/(sigmaSpread*sigmaSpread)
-	h[3] = u1 / (sigma * a)
-	h[4] = (u2 - n) / a
-	h[5] = n / (a * a)
-	for i, count := range p.silent {
-		if count == 0 {
+	sigma, a := math.Exp(p.logSigma), s.reported
+	d.m, d.mm = -(p.mu-center)/(muSpread*muSpread), 1/(muSpread*muSpread)
+	d.s, d.ss = -(p.logSigma-sigmaCenter)/(sigmaSpread*sigmaSpread), 1/(sigmaSpread*sigmaSpread)
+	for k := range p.strata {
+		st := &p.strata[k]
+		if st.n == 0 {
 			continue
 		}
-		n := float64(count)
-		z := (placeLowest + (float64(i)+0.5)*surveyWidth - mu) / sigma
-		f, phi := s.ratios.cdf(z), normalDensity(z)
-		d := 1 - a*f
-		gm, gs, ga := a*phi/sigma/d, a*z*phi/d, -f/d
-		g[0] += n * gm
-		g[1] += n * gs
-		g[2] += n * ga
-		h[0] += n * gm * gm
-		h[1] += n * gm * gs
-		h[2] += n * gs * gs
-		h[3] += n * gm * ga
-		h[4] += n * gs * ga
-		h[5] += n * ga * ga
+		over := st.sum / st.n
+		mu := p.mu + s.rivals*over
+		d.won(&st.wins, mu, sigma, over, a)
+		if st.silent == nil {
+			continue
+		}
+		for i, count := range st.silent {
+			if count == 0 {
+				continue
+			}
+			z := (placeLowest + (float64(i)+0.5)*surveyWidth - mu) / sigma
+			f, phi := s.ratios.cdf(z), normalDensity(z)
+			rest := 1 - a*f
+			gm := a * phi / sigma / rest
+			d.add(float64(count), gm, a*z*phi/rest, gm*over, -f/rest)
+		}
 	}
-	return g, h
+	return d
+}
+
+// won adds the wins of a stratum by the sums of powers of their log prices.
+func (d *derived) won(sums *[5]float64, mu, sigma, over, a float64) {
+	n, s1, s2, s3, s4 := sums[0], sums[1], sums[2], sums[3], sums[4]
+	if n == 0 {
+		return
+	}
+	sigma2 := sigma * sigma
+	u1 := (s1 - n*mu) / sigma
+	u2 := (s2 - 2*mu*s1 + n*mu*mu) / sigma2
+	u3 := (s3 - 3*mu*s2 + 3*mu*mu*s1 - n*mu*mu*mu) / (sigma2 * sigma)
+	u4 := (s4 - 4*mu*s3 + 6*mu*mu*s2 - 4*mu*mu*mu*s1 + n*mu*mu*mu*mu) / (sigma2 * sigma2)
+	m, ms := u2/sigma2, (u3-u1)/sigma
+	d.m += u1 / sigma
+	d.s += u2 - n
+	d.b += over * u1 / sigma
+	d.a += n / a
+	d.mm += m
+	d.ms += ms
+	d.ss += u4 - 2*u2 + n
+	d.mb += over * m
+	d.sb += over * ms
+	d.bb += over * over * m
+	d.ma += u1 / (sigma * a)
+	d.sa += (u2 - n) / a
+	d.ba += over * u1 / (sigma * a)
+	d.aa += n / (a * a)
 }
