@@ -161,6 +161,7 @@ type Exchange struct {
 	clickMacro string
 	mayProfile bool
 	counters   exchangeCounters
+	tallies    exchangeTallies
 
 	prices       price.Decoder
 	priceMacro   string    // "&p=" and the macro

@@ -260,6 +260,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			b.recordDrops()
+			b.recordTallies()
 			b.saveHolds()
 			return
 		case <-tick.C:
@@ -282,6 +283,9 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		}
 		if n%200 == 0 {
 			b.recordDrops()
+		}
+		if n%tallyRounds == tallyRounds-1 {
+			b.recordTallies()
 		}
 		if n%planRounds == 0 {
 			b.plan()
