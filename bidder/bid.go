@@ -17,6 +17,8 @@ func (b *Bidder) bid(c *bidContext) NoBidReason {
 		return r
 	}
 	b.describeRequest(c)
+	c.countRequest()
+	b.noteSeen(c)
 	last := ReasonNoImp
 	for i := range c.view.Imps {
 		if c.expired() {
@@ -79,7 +81,7 @@ func (b *Bidder) accept(c *bidContext) NoBidReason {
 	case traffic.DataCentre:
 		return ReasonDataCentre
 	}
-	c.at = v.At.Or(x.at)
+	c.at, c.browser = v.At.Or(x.at), browserOfRequest(v)
 	if !c.pickCurrency() {
 		return ReasonCurrency
 	}
@@ -203,7 +205,7 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 			continue
 		}
 		c.exchange.counters.filtered[r].Add(1)
-		b.campaignRefused(c.state, best.campaign, r)
+		b.campaignRefused(c.state, c.exchange, best.campaign, r)
 		if last != ReasonNone {
 			last = r
 		}
@@ -288,7 +290,7 @@ func (b *Bidder) logBid(c *bidContext, o *bid, typ events.Type) {
 		Exchange: c.exchange.Name, Media: events.MediaName(o.media), User: o.user,
 		BidPrice: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency, Rate: o.rate,
 		Test: c.view.Test, Node: b.cfg.Node, RequestID: clip(c.view.ID, 64), ImpID: clip(imp.ID, 64),
-		Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
+		Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Browser: events.BrowserName(c.browser), Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
 		Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
 	}
 	if camp.HoldoutBPS > 0 {

@@ -174,6 +174,7 @@ type Bidder struct {
 	bidLog      *ekafka.BidLog
 	days        dayCache
 	refusals    refusalCounts
+	seen        *seenToday // who was met in the traffic today
 	rejections  limiter
 	fromShops   *shopLimiter // of events, by shop: from servers
 	fromPages   *shopLimiter // from pages
@@ -232,7 +233,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 	b := &Bidder{
 		cfg: cfg, clock: d.Clock, keys: d.Keys, spool: d.Spool, log: d.Log,
 		exchanges: make(map[string]*Exchange), rates: d.Rates,
-		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), shown: pacing.NewShown(0), pagePrices: newPagePrices(), together: creatives.NewTogether(),
+		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), shown: pacing.NewShown(0), pagePrices: newPagePrices(), together: creatives.NewTogether(), seen: new(seenToday),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: newShopLimiter(hidesPerSecond), offers: newOffers(),
 		outcomes: new(outcomes), demand: plan.NewDemand(len(d.Exchanges)), counted: make([]uint64, len(d.Exchanges)),

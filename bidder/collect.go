@@ -77,6 +77,7 @@ type sender struct {
 	page     bool
 	key, vid segments.UserKey
 	backfill bool // times may be older
+	browser  uint8
 }
 
 // batch is what is being taken from one request.
@@ -224,7 +225,7 @@ func (t *batch) add(in *shopEventIn) *itemError {
 		Type: in.Type, TimeMS: in.TimeMS, ReceivedMS: t.now, ShopID: t.shop.ID, UID: uid,
 		Product: in.Product, Category: in.Category, Query: in.Query, Quantity: in.Quantity, Price: in.Price,
 		OrderID: in.OrderID, Value: in.Value, Currency: in.Currency, Items: in.Items, URL: in.URL,
-		Offline: in.Offline, Status: in.Status, Name: in.Name,
+		Offline: in.Offline, Status: in.Status, Name: in.Name, Page: t.from.page, Browser: events.BrowserName(t.from.browser),
 	}
 	if in.Type == events.ShopIdentify {
 		e.Name, e.Alias = events.AliasCustomer, segments.UserFromShop(t.shop.Salt, events.AliasCustomer, in.User.ID)

@@ -36,6 +36,7 @@ type bidContext struct {
 	now      func() time.Time
 	nowMS    int64
 	at       int32
+	browser  uint8 // a code of events
 	currency money.Currency
 	rates    rateCache
 	user     segments.UserKey // zero: nobody we may know

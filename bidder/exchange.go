@@ -167,6 +167,7 @@ type Exchange struct {
 	mayProfile   bool
 	requestShare float64
 	counters     exchangeCounters
+	tallies      exchangeTallies
 	market       *plan.Prices // of its first-price auctions; New sets it
 
 	prices       price.Decoder

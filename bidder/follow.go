@@ -271,6 +271,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			b.recordDrops()
+			b.recordTallies()
 			b.saveHolds()
 			b.savePlans()
 			return
@@ -304,6 +305,9 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		b.plan(int(n%planRounds), planRounds)
 		if n%plansEvery == plansEvery-1 {
 			b.savePlans()
+		}
+		if n%tallyRounds == tallyRounds-1 {
+			b.recordTallies()
 		}
 		if n%goalFadeEvery == 0 {
 			b.state.Load().fadeGoals()

@@ -73,7 +73,7 @@ func (b *Bidder) pixelEvents(ctx *fasthttp.RequestCtx) {
 	if shop == nil {
 		return
 	}
-	from := sender{page: true, vid: visitorKey(shop, string(ctx.QueryArgs().Peek("vid")))}
+	from := sender{page: true, browser: browserOf(string(ctx.UserAgent())), vid: visitorKey(shop, string(ctx.QueryArgs().Peek("vid")))}
 	cookie, known := segments.UserFromUID(string(ctx.Request.Header.Cookie(cookieName)))
 	switch {
 	case known:

@@ -109,7 +109,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 	}
 	tok := events.Token{
 		BidID: o.id, BidMS: c.nowMS, Media: o.media, SettleOn: c.exchange.settle[o.media], Test: c.view.Test,
-		ImpIndex: uint8(o.imp), ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
+		ImpIndex: uint8(min(o.imp, 31)), Browser: c.browser, ShopID: camp.ShopID, CampaignID: camp.ID, CreativeID: o.creative.ID,
 		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
 		Rate: o.rate, Hold: o.hold, Lease: o.lease, FeeBPS: uint32(o.fee.BPS), FeeCPM: o.fee.CPM, User: o.user, Products: shows,
 	}

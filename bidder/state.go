@@ -21,8 +21,11 @@ type State struct {
 	accounts []*pacing.Account
 	goals    []*goalCounts // nil for a campaign without goals
 	paces    []*plan.Pace  // nil where the day is not paced
-	refusals []*[numReasons]atomic.Uint64
-	floors   []*atomic.Uint64              // refusals for the floor
+	// Refusals, and those for the floor, by exchange and campaign: number of the
+	// exchange × campaigns + index. Nil until the first one.
+	refusals []atomic.Pointer[reasonCounts]
+	floors   []atomic.Pointer[atomic.Uint64]
+	counts   *refusalCounts
 	versions map[*campaigns.Creative]int64 // creatives.Version
 	// capped are the campaigns whose shop caps anything: their bids are counted.
 	capped []bool
@@ -32,10 +35,13 @@ type State struct {
 
 // newState resolves what the hot path would otherwise look up.
 func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *money.Rates, book *pacing.Book, refusals *refusalCounts) *State {
-	n := len(snap.Campaigns)
+	n, numbers := len(snap.Campaigns), 0
+	for _, x := range exchanges {
+		numbers = max(numbers, int(x.number)+1)
+	}
 	s := &State{
 		Snapshot: snap, Exchanges: exchanges, Rates: rates,
-		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]*[numReasons]atomic.Uint64, n), floors: make([]*atomic.Uint64, n),
+		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]atomic.Pointer[reasonCounts], n*numbers), floors: make([]atomic.Pointer[atomic.Uint64], n*numbers), counts: refusals,
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
 	s.capped, s.cappedProducts = cappedShops(snap), productCappedShops(snap)
@@ -48,7 +54,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 		if paced(c) {
 			s.paces[i] = refusals.paceOf(c.ID, len(exchanges))
 		}
-		s.accounts[i], s.refusals[i], s.floors[i] = a, refusals.of(c.ID), refusals.floorOf(c.ID)
+		s.accounts[i] = a
 		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {
 			for _, cr := range list {
 				s.versions[cr] = creatives.Version(cr)

@@ -238,6 +238,7 @@ func (p *people) sync(ctx *fasthttp.RequestCtx, exchange string) {
 			busy(ctx)
 			return
 		}
+		p.b.noteMatched(exchange, uid, browserOf(string(ctx.UserAgent())), now)
 	}
 	p.synced.Add(1)
 	if target == "" {

@@ -27,7 +27,7 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 		}
 		if least > 0 && inCurrency(top, to) < least {
 			refused++
-			b.campaignRefused(c.state, m, ReasonFloor)
+			b.campaignRefused(c.state, c.exchange, m, ReasonFloor)
 			if g := c.state.goals[m]; g != nil {
 				g.asks(inCurrency(top, to), least)
 			}
@@ -55,7 +55,7 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 		}
 		if cpm < least {
 			refused++
-			b.campaignRefused(c.state, m, ReasonFloor)
+			b.campaignRefused(c.state, c.exchange, m, ReasonFloor)
 			continue
 		}
 		c.candidates = append(c.candidates, candidate{campaign: m, cpm: cpm, k: k, tie: tie})

@@ -76,6 +76,10 @@ func (s *Server) accountRoutes() {
 		Description: "What the ledger has of a month of the shop's time zone, to the nano-unit; as JSON, or as a CSV file to keep.",
 		Errors:      []int{http.StatusServiceUnavailable},
 	}, access: accessRead}, s.getStatement)
+	register(s, route{Operation: huma.Operation{
+		OperationID: "get-statement-of-month", Method: http.MethodGet, Path: "/api/v1/shops/{shop}/statements/{month}", Tags: tags, Summary: "Read the statement of a month",
+		Description: "The same as statement, under an address of its own for each month.", Errors: []int{http.StatusServiceUnavailable},
+	}, access: accessRead}, s.getStatementOf)
 }
 
 // checkTerms checks how a shop pays.

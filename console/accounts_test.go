@@ -117,6 +117,15 @@ func TestStatement(t *testing.T) {
 	require.Equal(t, "shop,month,currency,opening_balance,deposits,media_cost,fee,billed,closing_balance,house,wins,house_wins\n"+
 		"1,2026-11,PLN,1,10,4.000000001,0.4,4.400000001,6.599999999,0.5,9,1\n", a.body)
 	require.Equal(t, 422, b.call(key, "GET", path+"/statement?month=2026-13", "").code)
+	a = b.call(key, "GET", path+"/statements/2026-10", "")
+	require.Equal(t, 200, a.code, a.body)
+	a.into(t, &st)
+	require.Equal(t, "2026-10", st.Month)
+	a = b.call(key, "GET", path+"/statements/2026-10?format=csv", "")
+	require.Contains(t, a.header.Get("Content-Disposition"), "statement-1-2026-10.csv")
+	a = b.call(key, "GET", path+"/statements/2026-13", "")
+	require.Equal(t, 422, a.code)
+	require.Contains(t, a.problem(t).fields(), "path.month")
 	reports.err = context.DeadlineExceeded
 	require.Equal(t, 503, b.call(key, "GET", path+"/statement", "").code)
 }

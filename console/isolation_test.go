@@ -73,6 +73,7 @@ var goodRequests = map[string]struct{ query, body string }{
 	"list-deposits":          {},
 	"get-account":            {},
 	"get-statement":          {query: "?month=2026-11"},
+	"get-statement-of-month": {},
 }
 
 // withoutShop are the routes whose path names no shop, and what another
@@ -154,7 +155,7 @@ func TestKeysIsolation(t *testing.T) {
 	webhookOf := map[string]string{myCampaign: b.webhook(mine, myKey), theirCampaign: b.webhook(theirs, theirKey)}
 	fill := func(path, shop, campaign, key string) string {
 		return strings.NewReplacer("{webhook}", webhookOf[campaign], "{segment}", segmentOf[campaign], "{shop}", shop[strings.LastIndex(shop, "/")+1:], "{campaign}", campaign[strings.LastIndex(campaign, "/")+1:],
-			"{key}", keyID(key), "{name}", "blocked",
+			"{key}", keyID(key), "{name}", "blocked", "{month}", "2026-11",
 			"{creative}", campaign[strings.LastIndex(campaign, "/")+1:], "{asset}", pngID(20, 10)).Replace(path)
 	}
 	before := state(t, b, 2)

@@ -30,7 +30,7 @@ func goldenEvent() *Event {
 		ShopCurrency: money.MustCurrency("PLN"), Rate: 3_650_000_000, ShopAmount: 3_321_500, ShopFee: 166_075, Disputed: 1,
 		Test: true, Late: true, LossReason: 102, MinToWin: 900_000, Product: "sku \"1\" <b>żółty</b>", Reason: "none", Raw: "0.91", Count: 5,
 		Lease: math.MaxUint64, BidDay: 20_717, TTLMS: 60_000, LimitTotal: 3, LimitWeek: 2, LimitDay: 1, Version: 9, Shows: "00000001ffffffff",
-		Node: "node-1", RequestID: "r\n1", ImpID: "1", Domain: "news.example", Device: "phone", Country: "POL", W: 300, H: 250,
+		Node: "node-1", RequestID: "r\n1", ImpID: "1", Domain: "news.example", Device: "phone", Browser: "safari", Country: "POL", W: 300, H: 250,
 		Features: "AQEBAAAA", ClickPPB: 1_000_000, OrderPPB: 20_000_000, WinPPB: 300_000_000,
 	}
 }
@@ -42,7 +42,7 @@ func goldenShopEvent() *ShopEvent {
 		Quantity: 2, Price: 1_990_000_000, OrderID: "A-1", Value: 5_970_000_000, Margin: -1_500_000_000, Currency: money.MustCurrency("PLN"),
 		Items: []Item{{Product: "sku-1", Quantity: 2, Price: 1_990_000_000}, {Product: "", Quantity: -1}},
 		URL:   "https://shop.example/thanks?o=A-1&x=1", Node: "node-1",
-		Offline: true, Status: OrderReturned, Name: "lead", Alias: ID{3}, AliasUser: 1 << 61,
+		Offline: true, Status: OrderReturned, Name: "lead", Browser: "edge", Page: true, Alias: ID{3}, AliasUser: 1 << 61,
 	}
 }
 

@@ -219,7 +219,7 @@ func readEvent(v *fastjson.Value, e *Event) error {
 		Lease: r.unsigned("lease"), BidDay: int32(r.num("bid_day")), TTLMS: r.num("ttl"),
 		LimitTotal: r.nano("limit_total"), LimitWeek: r.nano("limit_week"), LimitDay: r.nano("limit_day"), Version: r.num("version"), Shows: r.str("shows"),
 		RequestID: r.str("request_id"), ImpID: r.str("imp_id"), Domain: r.str("domain"),
-		Device: r.str("device"), Country: r.str("country"), W: int(r.num("w")), H: int(r.num("h")),
+		Device: r.str("device"), Browser: r.str("browser"), Country: r.str("country"), W: int(r.num("w")), H: int(r.num("h")),
 		Features: r.str("features"), ClickPPB: r.num("click_ppb"), OrderPPB: r.num("order_ppb"), WinPPB: r.num("win_ppb"),
 	}
 	if e.Type == "" {
@@ -237,6 +237,7 @@ func readShopEvent(v *fastjson.Value, e *ShopEvent) error {
 		Product: r.str("product"), Category: r.str("category"), Query: r.str("query"), Quantity: r.num("quantity"),
 		Price: r.nano("price"), OrderID: r.str("order_id"), Value: r.nano("value"), Margin: r.nano("margin"), Currency: r.currency("currency"),
 		URL: r.str("url"), Node: r.str("node"),
+		Browser: r.str("browser"), Page: r.flag("page"),
 		Offline: r.flag("offline"), Status: r.str("status"), Name: r.str("name"), Alias: r.id("alias"), AliasUser: r.unsigned("alias_user"),
 	}
 	e.Items = r.items()

@@ -49,6 +49,14 @@ const (
 	TypeHide       Type = "hide"      // the person wants no more of Product, or of the campaign
 	TypeRejection  Type = "rejection" // forged, expired or otherwise refused notice: moves no money
 	TypeDropped    Type = "dropped"   // count of bids dropped from the bounded queue, per campaign
+	// TypeTally is Count of what a node counted since its last one: Raw says of
+	// what (a Tally… name), Reason, Exchange, Browser, ShopID and CampaignID
+	// which; W is the upper bound, µs, of a TallyLatency.
+	TypeTally Type = "tally"
+	// TypeSeen is written once a day when a visitor of a shop is met in an
+	// exchange's traffic, TypeMatched when an exchange's id of one is learned.
+	TypeSeen    Type = "seen"
+	TypeMatched Type = "matched"
 
 	// Records of budgets; see pacing/ledger. They are not rows of the warehouse.
 	TypeBudget Type = "budget" // limits of a campaign, as a node saw them
@@ -63,6 +71,22 @@ const (
 	// TypeTraffic is the Count of bid requests that a node had of Exchange in
 	// the hour from TimeMS on.
 	TypeTraffic Type = "traffic"
+)
+
+// What tallies count.
+const (
+	TallyRequests = "requests" // bid requests, by Browser; Reason: how well the person is known
+	TallyNoBids   = "no_bids"  // requests and imps that were not bid on, by Reason
+	TallyRefused  = "refused"  // a campaign that matched and did not bid, by Reason
+	TallyLatency  = "latency"  // answers that took at most W µs, and more than the next lower bound
+)
+
+// How well the person of a request is known, from the least.
+const (
+	KnownNobody    = "no_consent" // nothing may be done with the person
+	KnownConsented = "consented"  // it may, and the request names nobody
+	KnownMatched   = "matched"    // the person has a key here
+	KnownVisitor   = "visitor"    // and was at a shop
 )
 
 // Reasons of a TypeTerms record.
@@ -208,6 +232,7 @@ type Event struct {
 	ImpID     string `json:"imp_id"`
 	Domain    string `json:"domain"`
 	Device    string `json:"device"`
+	Browser   string `json:"browser"` // family, as BrowserName has it; of notices too
 	Country   string `json:"country"`
 	W         int    `json:"w"`
 	H         int    `json:"h"`

@@ -83,6 +83,10 @@ type ShopEvent struct {
 	Status  string `json:"status,omitempty"` // of a ShopOrderStatus
 	// Name of a conversion; of an identify event the kind of Alias.
 	Name string `json:"name,omitempty"`
+	// Browser is the family of the visitor's browser; Page tells that the pixel
+	// sent the event, which asks for consent first.
+	Browser string `json:"browser,omitempty"`
+	Page    bool   `json:"page,omitempty"`
 	// Alias is the key that an identify event joins with UID. Like UID it
 	// never leaves for ClickHouse.
 	Alias ID `json:"alias,omitempty"`

@@ -26,7 +26,8 @@ type Token struct {
 	Media      uint8 // MediaCode
 	SettleOn   uint8 // SettleCode: the event type that moves this bid's money
 	Test       bool
-	ImpIndex   uint8 // place of the imp in the request
+	ImpIndex   uint8 // place of the imp in the request; 31: there or behind
+	Browser    uint8 // family of the person's browser, a code
 	ShopID     uint32
 	CampaignID uint32
 	CreativeID uint32
@@ -287,7 +288,7 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 		flags |= 1 << 5
 	}
 	flags |= t.Purpose & 3 << 6
-	dst = append(dst, flags, t.ImpIndex)
+	dst = append(dst, flags, min(t.ImpIndex, 31)|t.Browser&7<<5)
 	dst = be.AppendUint32(dst, t.ShopID)
 	dst = be.AppendUint32(dst, t.CampaignID)
 	dst = be.AppendUint32(dst, t.CreativeID)
@@ -321,8 +322,8 @@ func (t *Token) decode(b []byte, held string) bool {
 	copy(t.BidID[:], b[2:18])
 	t.BidMS = int64(be.Uint32(b[18:])) * 1000
 	flags := b[22]
-	t.Media, t.SettleOn, t.Test, t.ImpIndex = flags&7, flags>>3&3, flags>>5&1 == 1, b[23]
-	t.Purpose = flags >> 6
+	t.Media, t.SettleOn, t.Test, t.ImpIndex = flags&7, flags>>3&3, flags>>5&1 == 1, b[23]&31
+	t.Purpose, t.Browser = flags>>6, b[23]>>5
 	t.ShopID, t.CampaignID, t.CreativeID = be.Uint32(b[24:]), be.Uint32(b[28:]), be.Uint32(b[32:])
 	t.unpackFee(be.Uint32(b[36:]))
 	t.Price, t.Rate = money.CPM(be.Uint64(b[40:])), money.Rate(be.Uint64(b[48:]))

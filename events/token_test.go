@@ -43,7 +43,7 @@ func genToken(t *rapid.T) *Token {
 	tok := &Token{
 		BidID: id, BidMS: rapid.Int64Range(0, 1<<32-1).Draw(t, "second") * 1000,
 		Media: rapid.Uint8Range(0, 7).Draw(t, "media"), SettleOn: rapid.Uint8Range(0, 3).Draw(t, "settle"), Purpose: rapid.Uint8Range(0, 2).Draw(t, "purpose"),
-		Test: rapid.Bool().Draw(t, "test"), ImpIndex: rapid.Uint8().Draw(t, "imp"),
+		Test: rapid.Bool().Draw(t, "test"), ImpIndex: rapid.Uint8Max(31).Draw(t, "imp"), Browser: rapid.Uint8Max(NumBrowsers-1).Draw(t, "browser"),
 		ShopID: rapid.Uint32().Draw(t, "shop"), CampaignID: rapid.Uint32().Draw(t, "campaign"), CreativeID: rapid.Uint32().Draw(t, "creative"),
 		Exchange: rapid.StringN(0, MaxExchangeName, MaxExchangeName).Draw(t, "exchange"),
 		Price:    money.CPM(rapid.Int64().Draw(t, "price")), Currency: currency.Draw(t, "cur"), ShopCurrency: currency.Draw(t, "shop cur"),

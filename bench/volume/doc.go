@@ -6,7 +6,8 @@
 // The rows are drawn from hashes of their number: the same number of bids is
 // always the same data. Of 100 bids 30 win and are billed, 28 are shown, 18
 // seen, 0.4 clicked (one click in 20 within the following day), 30 lose; ten
-// visits come with them, of which 0.3 are orders. There are 20 shops, 60
+// visits come with them, of which 0.3 are orders, and ten meetings of visitors in
+// the traffic; beside them, 40 counts a minute of one node. There are 20 shops, 60
 // campaigns, 4 exchanges, 300 sites and 3 million people.
 //
 // Slow, a tool. Imports reporting/schema and reporting/rollup.

@@ -78,6 +78,30 @@ var questions = []struct {
 	{"click_quality", "SELECT exchange, sum(clicks), sum(invalid_clicks) FROM grosz.click_quality GROUP BY exchange", false},
 	{"dropped", "SELECT sum(bids), sum(dropped) FROM grosz.dropped", false},
 	{"freshness", "SELECT * FROM grosz.freshness", false},
+	{"cost_by_product", "SELECT product, sum(spend), sum(orders) FROM grosz.cost_by_product GROUP BY product", false},
+	{"cost_per_conversion", "SELECT goal, sum(spend), sum(conversions) FROM grosz.cost_per_conversion GROUP BY goal", false},
+	{"reach", "SELECT shop, exchange, browser, visitors, seen, bid_on, won, viewable, clicked, ordered FROM grosz.reach", false},
+	{"price_landscape", "SELECT exchange, price_from, sum(bids), sum(wins) FROM grosz.price_landscape GROUP BY exchange, price_from", false},
+	{"price_landscape, one shop", "SELECT exchange, price_from, sum(bids), sum(wins) FROM grosz.price_landscape WHERE shop = 7 GROUP BY exchange, price_from", false},
+	{"losses", "SELECT exchange, meaning, sum(losses) FROM grosz.losses GROUP BY exchange, meaning", false},
+	{"refusals", "SELECT campaign, reason, sum(times) FROM grosz.refusals GROUP BY campaign, reason", false},
+	{"no_bids", "SELECT exchange, reason, sum(times) FROM grosz.no_bids GROUP BY exchange, reason", false},
+	{"traffic", "SELECT exchange, browser, sum(requests), sum(visitors) FROM grosz.traffic GROUP BY exchange, browser", false},
+	{"latency", "SELECT exchange, hour, p99_ms FROM grosz.latency", false},
+	{"pacing", "SELECT campaign, hour, avg(pace) FROM grosz.pacing GROUP BY campaign, hour", false},
+	{"frequency", "SELECT campaign, impressions, sum(people) FROM grosz.frequency GROUP BY campaign, impressions", false},
+	{"conversions", "SELECT name, count() FROM grosz.conversions GROUP BY name", false},
+	{"order_places", "SELECT domain, count() FROM grosz.order_places GROUP BY domain", false},
+	{"video_plays", "SELECT exchange, sum(started) FROM grosz.video_plays GROUP BY exchange", false},
+	{"viewability", "SELECT exchange, sum(viewable) FROM grosz.viewability GROUP BY exchange", false},
+	{"adjustments", "SELECT exchange, sum(amount) FROM grosz.adjustments GROUP BY exchange", false},
+	{"conflicts", "SELECT exchange, count() FROM grosz.conflicts GROUP BY exchange", false},
+	{"rejections", "SELECT exchange, reason, count() FROM grosz.rejections GROUP BY exchange, reason", false},
+	{"statement", "SELECT month, sum(billed) FROM grosz.statement GROUP BY month", false},
+	{"statement_exchanges", "SELECT month, exchange, sum(owed) FROM grosz.statement_exchanges GROUP BY month, exchange", false},
+	{"account_balances", "SELECT currency, sum(balance) FROM grosz.account_balances GROUP BY currency", false},
+	{"beyond_budget", "SELECT campaign, sum(amount) FROM grosz.beyond_budget GROUP BY campaign", false},
+	{"invoices", "SELECT exchange, sum(difference) FROM grosz.invoices GROUP BY exchange", false},
 }
 
 // Run fills the warehouse and measures it.
@@ -147,6 +171,9 @@ func fill(ctx context.Context, conn driver.Conn, cfg *Config, r *Result, out io.
 		fmt.Fprintf(out, "  %d of %d bids after %s\n", min(from+cfg.Slice, cfg.Bids), cfg.Bids, time.Since(began).Round(time.Second))
 	}
 	r.Loaded = time.Since(began)
+	if err := conn.Exec(ctx, tallies(start)); err != nil {
+		return fmt.Errorf("filling: %w", err)
+	}
 	if err := conn.QueryRow(ctx, "SELECT (SELECT count() FROM grosz.events) + (SELECT count() FROM grosz.bids) + (SELECT count() FROM grosz.shop_events)").Scan(&r.Rows); err != nil {
 		return fmt.Errorf("counting rows: %w", err)
 	}

@@ -216,6 +216,9 @@ func (r *reconciler) report(ctx context.Context, x *bidder.Exchange) error {
 	if sum.Lines > 0 || err == nil {
 		printReconcile(r.env.out, &sum, c)
 	}
+	if err == nil {
+		err = r.books.Note(ctx, &sum, reconcile.Reading{Exchange: c.Exchange, Reference: cfg.Reference, AtMS: r.now, DryRun: c.DryRun})
+	}
 	return err
 }
 

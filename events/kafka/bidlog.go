@@ -71,6 +71,19 @@ func (b *BidLog) Put(e *events.Event) {
 	b.dropped.Add(1)
 }
 
+// Offer records what need not be complete, if there is room.
+func (b *BidLog) Offer(e *events.Event) {
+	s := &b.shards[b.next.Add(1)%uint32(len(b.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.held.Load() >= b.max {
+		return
+	}
+	before := len(s.buf)
+	s.buf = e.AppendJSON(s.buf)
+	b.held.Add(int64(len(s.buf) - before))
+}
+
 func (s *bidShard) drop(k dropKey) {
 	if s.drops == nil {
 		s.drops = make(map[dropKey]int64)
@@ -169,6 +182,9 @@ func (b *BidLog) dropAll(s *bidShard, msgs []kafka.Message) {
 	defer s.mu.Unlock()
 	for i := range msgs {
 		err := d.Events(msgs[i].Value, func(_ int, e *events.Event) error {
+			if e.Type == events.TypeSeen || e.Type == events.TypeMatched {
+				return nil // not of those that are counted
+			}
 			s.drop(dropKey{e.ShopID, e.CampaignID})
 			b.dropped.Add(1)
 			return nil

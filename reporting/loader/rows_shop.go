@@ -9,7 +9,7 @@ import (
 
 var shopEventsTable = &table{name: "grosz.shop_events", columns: []string{
 	"event_id", "type", "time", "received", "day", "shop_id", "user", "click_bid", "product", "category", "query",
-	"quantity", "price", "order_id", "value", "currency", "items.product", "items.quantity", "items.price", "url",
+	"quantity", "price", "order_id", "value", "currency", "items.product", "items.quantity", "items.price", "url", "browser", "page",
 	"offline", "status", "name", "alias_user", "order_event", "node",
 	"kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
@@ -57,7 +57,7 @@ func shopEventRow(e *events.ShopEvent, p place, out emit) error {
 	// The UID stays out of the warehouse: only the shop's pseudonym goes in.
 	return put(out, shopEventsTable,
 		id(e.EventID), string(e.Type), t, received, day, e.ShopID, e.User, id(e.ClickBid), e.Product, e.Category, e.Query,
-		e.Quantity, nano(e.Price), e.OrderID, nano(e.Value), e.Currency.String(), products, quantities, prices, e.URL,
+		e.Quantity, nano(e.Price), e.OrderID, nano(e.Value), e.Currency.String(), products, quantities, prices, e.URL, e.Browser, e.Page,
 		e.Offline, e.Status, e.Name, e.AliasUser, orderEvent(e), e.Node,
 		p.partition, p.offset, p.seq, p.loadedAt)
 }

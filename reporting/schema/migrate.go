@@ -26,6 +26,11 @@ var files embed.FS
 //go:embed migrations/facts.inc
 var Facts string
 
+// PriceFacts is likewise what became of bids by price, for the same table.
+//
+//go:embed migrations/price_facts.inc
+var PriceFacts string
+
 // Migration is one file of SQL. Its statements must be safe to run twice (IF
 // NOT EXISTS, OR REPLACE): ClickHouse has no lock or transaction around them,
 // so that two loaders that start together both run them. What several views
