@@ -269,7 +269,7 @@ func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet
 	}
 	target = min(target, max(bound/leaseShare, leaseBids*w.least))
 	day := d.b.days.at(c.Shop.Location, now)
-	left := wallet.Left(day.number, now+leaseRenew.Milliseconds())
+	left := wallet.Left(day.number, now+leaseRenew.Milliseconds(), w.least)
 	if left >= target/2 {
 		return events.Event{}, false
 	}

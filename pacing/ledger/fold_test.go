@@ -227,7 +227,7 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 				for _, r := range n.wallet.Close(now, nil) {
 					write(&ledger.Record{Kind: ledger.Return, Shop: 1, Campaign: 7, LeaseID: r.Lease, ShopAmount: r.Amount, AtMS: now})
 				}
-				if n.wallet.Left(1, now) < 100 && now-n.asked > 1000 {
+				if n.wallet.Left(1, now, 1) < 100 && now-n.asked > 1000 {
 					leases++
 					pending[leases], owner[leases], n.asked = now+window, i*1000+born[i], now
 					write(&ledger.Record{Kind: ledger.Lease, Shop: 1, Campaign: 7, LeaseID: leases, ShopAmount: limit/20 + 50, TTLMS: leaseTTL, Day: 1, AtMS: now})
