@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm bench-warehouse pgo
+.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm chaos bench-warehouse pgo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ bench-warehouse: build libchdb ## fill a warehouse with synthetic events and tim
 
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}
+
+chaos: build libchdb ## break every part under load for an hour, and audit the books (MINUTES=60 SEED=1)
+	$(BIN) chaos --minutes $${MINUTES:-60} --seed $${SEED:-1}
 
 fuzz: ## every fuzz target for half a minute (FUZZTIME=30s; KEEP=8 keeps so many new inputs of each)
 	@KEEP=$${KEEP:-0} bash scripts/fuzz.sh $${FUZZTIME:-30s}

@@ -373,12 +373,14 @@ func (b *Bidder) Ready() (bool, string) {
 }
 
 // bidding tells whether bid requests are bid on. Before the settlements are
-// read, a budget would look fuller than it is.
+// read, a budget would look fuller than it is. While draining they are: what
+// still comes is answered as ever.
 func (b *Bidder) bidding() bool {
-	return b.ready[0].Load() && b.ready[1].Load() && b.ready[2].Load() && b.ready[3].Load() && !b.draining.Load()
+	return b.ready[0].Load() && b.ready[1].Load() && b.ready[2].Load() && b.ready[3].Load()
 }
 
-// Drain makes /readyz say no, so that a load balancer sends nobody new.
+// Drain makes /readyz say no, so that a load balancer sends nobody new, and
+// closes each connection with its next answer. What comes is answered.
 func (b *Bidder) Drain() { b.draining.Store(true) }
 
 // RunBidLog ships bids to Kafka until ctx ends, and records how many could not

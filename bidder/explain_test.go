@@ -178,7 +178,7 @@ func TestWhatIsAgainstTheWholeRequest(t *testing.T) {
 	}
 	_, err = w.b.ExplainWith("burl", []byte(bannerRequest), ExplainOptions{Shop: 99})
 	require.ErrorIs(t, err, ErrNoShop)
-	w.b.Drain()
+	w.b.ready[0].Store(false)
 	e := explain(t, w.b, bannerRequest)
 	require.Equal(t, []string{"not_ready"}, rules(e.Reasons))
 	require.Equal(t, "not_ready", e.NoBid)

@@ -106,12 +106,17 @@ func (d *leaseDesk) apply(e *events.Event) {
 	if w.open == r.LeaseID {
 		w.open = 0
 	}
-	if n := d.fold.Granted(r.LeaseID); n > 0 {
+	n := d.fold.Granted(r.LeaseID)
+	if n > 0 {
 		d.granted.Add(1)
 		d.b.book.Account(a.campaign).Wallet().Grant(r.LeaseID, n, a.day, a.untilMS)
+	} else {
+		d.refused.Add(1)
+	}
+	if n > 0 && n >= w.least {
 		return
 	}
-	d.refused.Add(1)
+	// Nothing, or less than a bid: there is no more for now.
 	w.quietMS = d.b.clock.NowMS() + leaseRetry.Milliseconds()
 }
 
@@ -270,7 +275,7 @@ func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet
 	}
 	target = min(target, max(bound/leaseShare, leaseBids*w.least))
 	day := d.b.days.at(c.Shop.Location, now)
-	left := wallet.Left(day.number, now+leaseRenew.Milliseconds())
+	left := wallet.Left(day.number, now+leaseRenew.Milliseconds(), w.least)
 	if left >= target/2 {
 		return events.Event{}, false
 	}

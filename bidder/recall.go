@@ -10,6 +10,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
+	"github.com/grosz/grosz/internal/durable"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 )
@@ -49,6 +50,9 @@ func (b *Bidder) settlementOf(e *events.Event) pacing.Settlement {
 // have ended: the bids are out there and may still be billed.
 const heldFile = "holds.json"
 
+// heldFormat seals the file.
+const heldFormat = "grosz-holds 1"
+
 // heldState is the file's content.
 type heldState struct {
 	TimeMS int64                 `json:"time"`
@@ -64,6 +68,9 @@ func (b *Bidder) saveHolds() {
 	}
 	text, err := json.Marshal(heldState{TimeMS: b.clock.NowMS(), Held: b.book.HeldByCampaign()})
 	path := filepath.Join(b.cfg.StateDir, heldFile)
+	if err == nil {
+		text, err = durable.Seal(heldFormat, text)
+	}
 	if err == nil {
 		err = os.WriteFile(path+".new", text, 0o600)
 	}
@@ -84,6 +91,9 @@ func (b *Bidder) recallHolds() {
 	}
 	text, err := os.ReadFile(filepath.Join(b.cfg.StateDir, heldFile))
 	var held heldState
+	if err == nil {
+		text, err = durable.Unseal(heldFormat, text)
+	}
 	if err == nil {
 		err = json.Unmarshal(text, &held)
 	}

@@ -63,6 +63,9 @@ func (b *Bidder) handler() fasthttp.RequestHandler {
 	api := &ExplainAPI{Bidder: b, AdminKeySHA256: b.cfg.AdminKeySHA256, AdminKey: b.cfg.AdminKey, Samples: b.samples}
 	explain, forecast := api.Handler(), api.forecastHandler()
 	return func(ctx *fasthttp.RequestCtx) {
+		if b.draining.Load() {
+			ctx.SetConnectionClose()
+		}
 		path := ctx.Path()
 		if len(path) > len(pathBid) && string(path[:len(pathBid)]) == pathBid {
 			b.bidRequest(ctx, path[len(pathBid):])

@@ -98,13 +98,15 @@ func (w *Wallet) SetPoor(poor bool) { w.poor.Store(poor) }
 // Poor tells what SetPoor noted.
 func (w *Wallet) Poor() bool { return w.poor.Load() }
 
-// Left is what can be taken on a day at a moment, now or to come.
-func (w *Wallet) Left(day int32, atMS int64) money.Nano {
+// Left is what can be taken on a day at a moment, now or to come, in amounts
+// of least: a lease that has less left is of no use to a bid, and however many
+// there are of such, more is to be asked for.
+func (w *Wallet) Left(day int32, atMS int64, least money.Nano) money.Nano {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	left := int64(0)
 	for i := range w.leases {
-		if l := &w.leases[i]; l.day == day && l.untilMS > atMS {
+		if l := &w.leases[i]; l.day == day && l.untilMS > atMS && l.left >= int64(least) {
 			left += max(l.left, 0)
 		}
 	}

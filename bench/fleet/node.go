@@ -108,7 +108,7 @@ func (n *node) ask(f *Fleet, nowMS int64) {
 	}
 	want := max(money.Nano(n.perTick*leaseAheadMS/tickMS), leaseBids*n.least)
 	want = min(want, max(f.budget/leaseShare, leaseBids*n.least))
-	left := w.Left(f.day, nowMS+3000)
+	left := w.Left(f.day, nowMS+3000, n.least)
 	if want <= 0 || left >= want/2 {
 		return
 	}

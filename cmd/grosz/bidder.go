@@ -53,6 +53,7 @@ type bidderConfig struct {
 	Centres   []string      `config:"data-centres" help:"files of data centres' addresses, a CIDR prefix a line"`
 	Partners  string        `config:"partners" help:"file of partners who may tell what people look for (YAML); default DIR/partners.yaml if it is there"`
 	GeoDB     string        `config:"geo-db" help:"database file of places by address (MaxMind format), looked at again every minute; default DIR/geo.mmdb if it is there"`
+	DrainWait time.Duration `config:"drain-wait" help:"how long a bidder that is told to stop goes on answering while /readyz says no, so that a load balancer notices: twice its interval" default:"0s"`
 	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
 	ReqBytes  int64         `config:"request-sample-bytes" help:"bound on the memory of sampled requests, which forecasts replay; -1 takes no sample" default:"100663296"`
 	ReqDays   int           `config:"request-sample-days" help:"days that sampled requests are kept, at most 14" default:"14"`
@@ -314,6 +315,10 @@ func serveBidder(ctx context.Context, c *bidderConfig, brokers kafka.Cluster, b 
 	case <-life.Done():
 	}
 	b.Drain()
+	select {
+	case <-time.After(c.DrainWait):
+	case <-life.Done(): // something broke: there is nothing to wait for
+	}
 	err := srv.ShutdownWithContext(withTimeout(5 * time.Second))
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // clients that keep their connections open

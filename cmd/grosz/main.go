@@ -52,6 +52,9 @@ func roles() []role {
 		{"certify", "play an exchange's integration test against a running bidder", runCertify},
 		{"reconcile", "hold an exchange's report or credit against the books, and book what it corrects", runReconcile},
 		{"storm", "send a storm of notices through two bidders that are killed, and audit the books", runStorm},
+		{"chaos", "break every part under load for minutes, and audit the books", runChaos},
+		{"backup", "copy all state of a data directory, while it is at work", runBackup},
+		{"restore", "make a data directory from a backup", runRestore},
 		{"bench", "measure the bidder against reference servers", runBench},
 		{"volume", "fill a warehouse with synthetic events and measure its views", runVolume},
 		{"version", "print the version", runVersion},
@@ -59,6 +62,9 @@ func roles() []role {
 }
 
 func main() {
+	// A file beyond the limit of the system is an error of that write, as a full
+	// disk is, and not the end of the process.
+	signal.Ignore(syscall.SIGXFSZ)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], env{os.Environ(), os.Stdout, os.Stderr, nil})

@@ -159,6 +159,16 @@ func (p *stormProc) start() error {
 	return p.run()
 }
 
+// pid is the process's; 0 while it does not run.
+func (p *stormProc) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
 // run starts the process; mu is held.
 func (p *stormProc) run() error {
 	f, err := os.OpenFile(filepath.Join(p.logs, p.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

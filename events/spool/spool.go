@@ -4,8 +4,9 @@
 // it touches files only. Append is safe for many goroutines; several appends
 // share one fsync (group commit).
 //
-// The log itself is hashicorp/raft-wal: checksummed frames, torn tails
-// dropped at start, whole segments deleted at the head.
+// The log itself is hashicorp/raft-wal: torn tails dropped at start, whole
+// segments deleted at the head. Each entry has a checksum of ours (entry.go),
+// and so has the list of segments (meta.go).
 package spool
 
 import (
@@ -107,6 +108,8 @@ type Spool struct {
 	dirBytes atomic.Int64
 	commits  atomic.Uint64
 	records  atomic.Uint64
+	damaged  atomic.Uint64
+	bad      atomic.Uint64 // the newest damaged entry
 }
 
 type waiter struct {
@@ -130,7 +133,7 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 		return nil, err
 	}
 	quiet := hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: slogWriter{log}})
-	w, err := wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithLogger(quiet))
+	w, err := wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithLogger(quiet), wal.WithMetaStore(new(metaStore)))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), lock.Close())
 	}
@@ -153,8 +156,8 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	}
 	for i := s.shipped.Load() + 1; i <= last && last > 0; i++ {
 		var l raft.Log
-		if err := w.GetLog(i, &l); err != nil {
-			return nil, fmt.Errorf("read spool %s: entry %d: %w", cfg.Dir, i, err)
+		if err := w.GetLog(i, &l); err != nil && !errors.Is(err, wal.ErrCorrupt) { // told when it is shipped
+			return nil, errors.Join(fmt.Errorf("read spool %s: entry %d: %w", cfg.Dir, i, err), w.Close(), lock.Close())
 		}
 		s.pending.Add(int64(len(l.Data)))
 	}
@@ -241,7 +244,7 @@ func (s *Spool) commit() {
 				return
 			}
 		}
-		batch, buf = batch[:0], buf[:0]
+		batch, buf = batch[:0], append(buf[:0], make([]byte, entryHead)...)
 		n := 0
 	gather:
 		for {
@@ -258,6 +261,7 @@ func (s *Spool) commit() {
 				break gather
 			}
 		}
+		seal(buf)
 		err := s.store(buf)
 		for _, w := range batch {
 			w.done <- err
@@ -360,14 +364,11 @@ func (s *Spool) sendUntilTaken(ctx context.Context, sink Sink, recs []Record) er
 func (s *Spool) read(from uint64, max int64) (recs []Record, upTo uint64, size int64, err error) {
 	last := s.last.Load()
 	for i := from; i <= last && (i == from || size < max); i++ {
-		var l raft.Log
-		if err := s.wal.GetLog(i, &l); err != nil {
-			return nil, 0, 0, fmt.Errorf("read spool entry %d: %w", i, err)
+		var n int64
+		if recs, n, err = s.entry(i, recs); err != nil {
+			return nil, 0, 0, err
 		}
-		if recs, err = parseFrames(recs, l.Data); err != nil {
-			return nil, 0, 0, fmt.Errorf("read spool entry %d: %w", i, err)
-		}
-		upTo, size = i, size+int64(len(l.Data))
+		upTo, size = i, size+n
 	}
 	return recs, upTo, size, nil
 }
@@ -409,6 +410,9 @@ type Stats struct {
 	BacklogEntries   uint64
 	DirBytes         int64
 	MaxBytes         int64
+	// Last is the newest entry on disk, Shipped the newest in Kafka.
+	Last, Shipped uint64
+	Damaged       uint64 // entries that could not be used
 }
 
 // Stats reads the counters.
@@ -417,6 +421,7 @@ func (s *Spool) Stats() Stats {
 		Records: s.records.Load(), Commits: s.commits.Load(), BacklogBytes: max(s.pending.Load(), 0),
 		BacklogEntries: s.last.Load() - min(s.shipped.Load(), s.last.Load()),
 		DirBytes:       s.dirBytes.Load(), MaxBytes: s.cfg.MaxBytes,
+		Last: s.last.Load(), Shipped: s.shipped.Load(), Damaged: s.damaged.Load(),
 	}
 }
 

@@ -83,6 +83,8 @@ func may() map[string][]string {
 		"exchanges":     {},
 		"bench/certify": {"bench/check", "internal/..."},
 
+		"bench/chaos": {"bench/sim", "events", "internal/..."},
+
 		"bench/check":  {"internal/..."},
 		"bench/demo":   {"bench/sim", "campaigns", "creatives/demo", "internal/..."},
 		"bench/load":   {"internal/..."},

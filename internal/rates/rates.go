@@ -157,6 +157,9 @@ func New(cfg Config) (*Refresher, error) {
 	case err != nil:
 		return nil, fmt.Errorf("kept rates: %w", err)
 	default:
+		if whole, serr := durable.Unseal(keptFormat, text); serr == nil {
+			text = whole
+		} // else it is of a version of before: a document; a damaged seal is none
 		kept, err := Parse(text, cfg.Clock.NowMS())
 		if err != nil { // they can be read anew; without them only jumps pass unseen
 			cfg.Log.Warn("kept rates are left out", "file", cfg.Keep, "err", err)
@@ -241,13 +244,24 @@ func (r *Refresher) refresh(ctx context.Context, nowMS int64) error {
 		return nil
 	}
 	if r.cfg.Keep != "" {
-		if err := durable.ReplaceBytes(r.cfg.Keep, 0o644, text); err != nil { // they are good all the same
+		if err := keep(r.cfg.Keep, text); err != nil { // they are good all the same
 			r.cfg.Log.Warn("exchange rates not kept", "file", r.cfg.Keep, "err", err)
 		}
 	}
 	r.publish(next)
 	r.cfg.Log.Info("exchange rates", "as_of", time.UnixMilli(next.AsOfMS).UTC(), "base", next.Base.String(), "currencies", len(next.PerBase))
 	return nil
+}
+
+// keptFormat seals the file that keeps rates: one digit would be money.
+const keptFormat = "grosz-rates 1"
+
+func keep(path string, text []byte) error {
+	text, err := durable.Seal(keptFormat, text)
+	if err != nil {
+		return err
+	}
+	return durable.ReplaceBytes(path, 0o644, text)
 }
 
 func (r *Refresher) publish(next *money.Rates) {

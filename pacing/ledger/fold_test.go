@@ -257,7 +257,7 @@ func TestNeverBilledOverBudgetWithManyNodes(t *testing.T) {
 				for _, r := range n.wallet.Close(own, nil) {
 					send(n, now, &ledger.Record{Kind: ledger.Return, Shop: 1, Campaign: 7, LeaseID: r.Lease, ShopAmount: r.Amount})
 				}
-				if n.wallet.Left(1, own) < 100 && now-n.asked > 1000 {
+				if n.wallet.Left(1, own, 1) < 100 && now-n.asked > 1000 {
 					leases++
 					pending[leases], owner[leases], n.asked = own+window, i*1000+born[i], now
 					send(n, now, &ledger.Record{Kind: ledger.Lease, Shop: 1, Campaign: 7, LeaseID: leases, ShopAmount: limit/20 + 50, TTLMS: leaseTTL, Day: 1})

@@ -1,0 +1,201 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+)
+
+// Fault is one way to break things.
+type Fault struct {
+	Name string
+	// Deaf: the only bidder cannot answer while it lasts.
+	Deaf bool
+	// Begin breaks, End mends; End may be nil. The fault lasts in between.
+	Begin, End func(ctx context.Context, rng *rand.Rand) error
+}
+
+// Config of a Run.
+type Config struct {
+	Faults []Fault
+	// For is how long faults are begun; each lasts Hold, then there is a Rest
+	// of calm.
+	For, Hold, Rest time.Duration
+	Seed            uint64
+	// BidURL is where bids are asked for, one each Every; an answer is in time
+	// within TMax.
+	BidURL      string
+	Every, TMax time.Duration
+	// InTime is the least share of answers in time during a fault that leaves
+	// the bidder alive.
+	InTime float64
+	// Recover bounds how long bids and books may take after a fault.
+	Recover time.Duration
+	Books   Books
+	// Inspect tells of memory, disk and processes; an error is a bound that was
+	// broken. It is called after each fault.
+	Inspect func(ctx context.Context) error
+	Out     io.Writer
+}
+
+// Outcome is what one fault came to.
+type Outcome struct {
+	Name         string
+	Asked        int
+	InTime, Bids int
+	BidAgain     time.Duration // after the fault's end, until a bid was answered
+	BooksAgain   time.Duration // … until all that was billed by its end was in the reports
+	Deaf         bool
+	Why          map[string]int // there was no bid
+}
+
+// warmUp is the calm before the first fault: leases follow what is spent.
+const warmUp = 5 * time.Second
+
+// Run begins one fault after the other, in an order that Seed draws, every one
+// once before any comes again, and measures. The first thing that must never
+// happen ends it.
+func Run(ctx context.Context, c Config) ([]Outcome, error) {
+	if len(c.Faults) == 0 {
+		return nil, errors.New("chaos: no faults")
+	}
+	rng := rand.New(rand.NewPCG(c.Seed, 8))
+	p := newProber(c.BidURL, c.Every, c.TMax)
+	pctx, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { p.run(pctx) })
+	defer func() { stop(); wg.Wait() }()
+	var out []Outcome
+	var left []Fault
+	sleep(ctx, warmUp)
+	for end := time.Now().Add(c.For); time.Now().Before(end) && ctx.Err() == nil; {
+		if len(left) == 0 {
+			left = slices.Clone(c.Faults)
+			rng.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+		}
+		if !sleep(ctx, c.Rest) {
+			break
+		}
+		o, err := c.one(ctx, left[0], p, rng)
+		out = append(out, o)
+		fmt.Fprintf(c.Out, "  %-28s %s\n", o.Name, o.line())
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", left[0].Name, err)
+		}
+		left = left[1:]
+	}
+	return out, context.Cause(ctx)
+}
+
+// one plays a fault and waits until all is well again.
+func (c *Config) one(ctx context.Context, f Fault, p *prober, rng *rand.Rand) (Outcome, error) {
+	o := Outcome{Name: f.Name, Deaf: f.Deaf}
+	began := time.Now()
+	if err := f.Begin(ctx, rng); err != nil {
+		return o, err
+	}
+	sleep(ctx, c.Hold)
+	mended := time.Now()
+	if f.End != nil {
+		mended = time.Now()
+		if err := f.End(ctx, rng); err != nil {
+			return o, err
+		}
+	}
+	err := errors.Join(c.recovered(ctx, &o, p, mended), c.Books.NotAbove(ctx))
+	t := p.between(began, mended)
+	if err != nil {
+		t = p.between(began, time.Now())
+	}
+	o.Asked, o.InTime, o.Bids, o.Why = t.asked, t.inTime, t.bids, t.why
+	if err == nil && !f.Deaf && float64(t.inTime) < c.InTime*float64(t.asked) {
+		err = fmt.Errorf("of %d requests %d were answered in time, less than %.0f %%", t.asked, t.inTime, 100*c.InTime)
+	}
+	if err == nil && c.Inspect != nil {
+		err = c.Inspect(ctx)
+	}
+	return o, err
+}
+
+// recovered waits until a bid is answered and the reports have all that was
+// billed when the fault ended.
+func (c *Config) recovered(ctx context.Context, o *Outcome, p *prober, from time.Time) error {
+	want, err := c.Books.billed()
+	if err != nil {
+		return err
+	}
+	var have int64
+	var asked error
+	for end := from.Add(c.Recover); ; {
+		if at, ok := p.bidAfter(from); ok && o.BidAgain == 0 {
+			o.BidAgain = at.Sub(from)
+		}
+		if o.BooksAgain == 0 {
+			if have, asked = c.Books.Settled(ctx); asked == nil && have >= want {
+				o.BooksAgain = time.Since(from)
+			}
+		}
+		switch {
+		case o.BidAgain > 0 && o.BooksAgain > 0:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case time.Now().After(end) && o.BidAgain == 0:
+			return fmt.Errorf("no bid within %s after it", c.Recover)
+		case time.Now().After(end):
+			return errors.Join(asked, fmt.Errorf("the reports have %d settled bids, %d were billed %s ago", have, want, c.Recover))
+		}
+		sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+func (o *Outcome) line() string {
+	s := fmt.Sprintf("%4d of %4d in time, %4d bids; bids again after %s, books after %s",
+		o.InTime, o.Asked, o.Bids, round(o.BidAgain), round(o.BooksAgain))
+	for _, why := range slices.Sorted(maps.Keys(o.Why)) {
+		s += fmt.Sprintf("; %s %d", why, o.Why[why])
+	}
+	return s
+}
+
+func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+
+// Table sums the outcomes up by fault: shares over all times, and the median
+// and worst times of recovery.
+func Table(w io.Writer, all []Outcome) error {
+	by := map[string][]Outcome{}
+	var names []string
+	for _, o := range all {
+		if by[o.Name] == nil {
+			names = append(names, o.Name)
+		}
+		by[o.Name] = append(by[o.Name], o)
+	}
+	slices.Sort(names)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "fault\ttimes\tanswered in time\tbids\tbids again: median\tworst\tbooks again: median\tworst")
+	for _, n := range names {
+		var sum tally
+		var bids, books []time.Duration
+		for _, o := range by[n] {
+			sum.asked, sum.inTime, sum.bids = sum.asked+o.Asked, sum.inTime+o.InTime, sum.bids+o.Bids
+			bids, books = append(bids, o.BidAgain), append(books, o.BooksAgain)
+		}
+		slices.Sort(bids)
+		slices.Sort(books)
+		share := fmt.Sprintf("%.1f %%", 100*float64(sum.inTime)/float64(max(sum.asked, 1)))
+		if by[n][0].Deaf {
+			share += " (no bidder)"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f %%\t%s\t%s\t%s\t%s\n", n, len(by[n]), share, 100*float64(sum.bids)/float64(max(sum.asked, 1)),
+			round(bids[len(bids)/2]), round(bids[len(bids)-1]), round(books[len(books)/2]), round(books[len(books)-1]))
+	}
+	return t.Flush()
+}

@@ -1,0 +1,29 @@
+package durable
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grosz/grosz/internal/damagetest"
+)
+
+func TestASealShowsAnyDamage(t *testing.T) {
+	text, err := Seal("test 1", []byte(`{ "time": 17, "held": {"1": "2.5", "x": "<&>"} }`))
+	require.NoError(t, err)
+	body, err := Unseal("test 1", text)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"time":17,"held":{"1":"2.5","x":"<&>"}}`, string(body))
+	_, err = Unseal("test 2", text)
+	require.ErrorIs(t, err, ErrSealed)
+	_, err = Seal("test 1", []byte(`{`))
+	require.Error(t, err)
+	damagetest.Every(t, text, func(what string, bad []byte) {
+		got, err := Unseal("test 1", bad)
+		if err == nil {
+			require.Equal(t, string(body), string(got), what) // a key in capitals is the same key
+			return
+		}
+		require.ErrorIs(t, err, ErrSealed, what)
+	})
+}
