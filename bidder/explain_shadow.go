@@ -56,7 +56,7 @@ func (b *Bidder) shadow(o outside) *shadow {
 	sh.segments = b.segments.fromScratch(o.profiles)
 	o.exchange = x
 	s := &shadow{outside: o, b: sh}
-	s.state = newState(o.snapshot, sh.exchanges, o.rates, sh.book, &sh.refusals)
+	s.state = newState(o.snapshot, sh.exchanges, len(b.exchanges), o.rates, sh.book, &sh.refusals)
 	s.state.borrowPaces(&b.refusals, len(b.exchanges))
 	sh.state.Store(s.state)
 	return s

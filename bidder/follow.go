@@ -255,7 +255,7 @@ func (b *Bidder) Publish(in campaigns.Input) []campaigns.Problem {
 func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.publishMu.Lock()
 	defer b.publishMu.Unlock()
-	b.state.Store(newState(snap, b.exchanges, b.rates, b.book, &b.refusals))
+	b.state.Store(newState(snap, b.exchanges, len(b.exchanges), b.rates, b.book, &b.refusals))
 	b.prepare()
 	b.segments.install(snap)
 }

@@ -33,12 +33,10 @@ type State struct {
 	cappedProducts []bool
 }
 
-// newState resolves what the hot path would otherwise look up.
-func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *money.Rates, book *pacing.Book, refusals *refusalCounts) *State {
-	n, numbers := len(snap.Campaigns), 0
-	for _, x := range exchanges {
-		numbers = max(numbers, int(x.number)+1)
-	}
+// newState resolves what the hot path would otherwise look up. Exchanges have
+// numbers below numbers, also those that are not in the map.
+func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, numbers int, rates *money.Rates, book *pacing.Book, refusals *refusalCounts) *State {
+	n := len(snap.Campaigns)
 	s := &State{
 		Snapshot: snap, Exchanges: exchanges, Rates: rates,
 		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]atomic.Pointer[reasonCounts], n*numbers), floors: make([]atomic.Pointer[atomic.Uint64], n*numbers), counts: refusals,
@@ -52,7 +50,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, rates *m
 			s.goals[i] = refusals.goalOf(c.ID)
 		}
 		if paced(c) {
-			s.paces[i] = refusals.paceOf(c.ID, len(exchanges))
+			s.paces[i] = refusals.paceOf(c.ID, numbers)
 		}
 		s.accounts[i] = a
 		for _, list := range [...][]*campaigns.Creative{c.Banners, c.Videos, c.Natives} {
