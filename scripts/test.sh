@@ -48,10 +48,10 @@ run() {
 }
 
 passed=0 failed=0 skipped=0
-run "tests" go test -count=1 -v -timeout 20m ./...
+run "tests" go test -count=1 -v -timeout 30m ./...
 if command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1; then
 	# Short: the same code, without the long end-to-end runs.
-	run "race detector" env CGO_ENABLED=1 go test -race -short -count=1 -v -timeout 20m \
+	run "race detector" env CGO_ENABLED=1 go test -race -short -count=1 -v -timeout 30m \
 		./bidder/... ./campaigns/... ./segments/... ./pacing/... ./events/... ./internal/... ./console/... ./bench/... ./reporting/loader/...
 else
 	echo "-- the race detector needs a C compiler (apt-get install gcc), left out"
