@@ -1,7 +1,6 @@
 package bidder
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/durable"
+	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
 )
 
@@ -106,7 +106,14 @@ func (b *Bidder) restore(c *checkpoint, read func(io.Reader) (map[int]int64, err
 	}
 	if err == nil {
 		var offsets map[int]int64
-		offsets, err = read(bufio.NewReaderSize(f, 1<<20))
+		var info fs.FileInfo
+		var whole io.Reader
+		if info, err = f.Stat(); err == nil {
+			whole, err = pacing.OpenSealed(f, info.Size())
+		}
+		if err == nil {
+			offsets, err = read(whole)
+		}
 		err = errors.Join(err, f.Close())
 		if err == nil {
 			for p, o := range offsets {
@@ -140,8 +147,12 @@ func (b *Bidder) profileCheckpoint() *checkpoint {
 
 func (b *Bidder) bookCheckpoint() *checkpoint {
 	c := b.newCheckpoint("book.snap", func(w io.Writer, offsets map[int]int64) error {
-		return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w), b.leases.snapshot(w), b.hidden.Snapshot(w), b.shown.Snapshot(w))
+		return pacing.WriteSealed(w, func(w io.Writer) error {
+			return errors.Join(b.book.Snapshot(w, offsets), b.frequency.Snapshot(w), b.leases.snapshot(w), b.hidden.Snapshot(w), b.shown.Snapshot(w))
+		})
 	})
+	// What was written before checkpoints were sealed may lack the later
+	// sections. In a sealed one nothing below is damaged.
 	b.restore(c, func(r io.Reader) (map[int]int64, error) {
 		offsets, err := b.book.Restore(r)
 		if err == nil {

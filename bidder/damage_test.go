@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/internal/damagetest"
 	"github.com/grosz/grosz/internal/money"
 )
@@ -30,13 +31,15 @@ func TestDamagedHoldsAreNotBelieved(t *testing.T) {
 	})
 }
 
-// A damaged book is not believed in part: budgets come from it whole, or the
-// log is read from its beginning.
+// A damaged book is not believed in part: budgets, counts of people and the
+// ledger's fold come from it whole, or the log is read from its beginning.
 func TestADamagedBookIsWholeOrNotUsed(t *testing.T) {
-	w := newWorld(t, openCampaign(1))
+	c := openCampaign(1)
+	c.Frequency = campaigns.Frequency{Impressions: 1, Hours: 24}
+	w := shopWorld(t, c)
 	w.b.cfg.StateDir = t.TempDir()
 	w.b.bookPoint = w.b.bookCheckpoint()
-	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
+	bid := w.bid("burl", personRequest("")).SeatBid[0].Bid[0]
 	w.get(macro(bid.BURL, "1"))
 	for _, e := range w.spooled() {
 		w.b.fold(&e)
@@ -46,16 +49,20 @@ func TestADamagedBookIsWholeOrNotUsed(t *testing.T) {
 	path := filepath.Join(w.b.cfg.StateDir, "book.snap")
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
-	settled := w.reopen().Book().Account(1).State(0).Settled
+	user := bidUser(t, w, personKey(t))
+	state := func() (offsets map[int]int64, settled money.Nano, seen int) {
+		b := w.reopen()
+		return b.bookPoint.next, b.Book().Account(1).State(0).Settled, b.frequency.Count(user, 1, noon-1000)
+	}
+	offsets, settled, seen := state()
+	require.Equal(t, map[int]int64{2: 42}, offsets)
 	require.NotZero(t, settled)
+	require.Equal(t, 1, seen)
 	damagetest.Some(t, whole, 1+len(whole)/150, func(what string, bad []byte) {
 		damagetest.Overwrite(t, bad, path)
-		b := w.reopen()
-		if len(b.bookPoint.next) == 0 {
-			require.Zero(t, b.Book().Account(1).State(0).Settled, what)
-			return
-		}
-		require.Equal(t, map[int]int64{2: 42}, b.bookPoint.next, what)
-		require.Equal(t, settled, b.Book().Account(1).State(0).Settled, what)
+		offsets, settled, seen := state()
+		require.Empty(t, offsets, what)
+		require.Zero(t, settled, what)
+		require.Zero(t, seen, what)
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/damagetest"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -250,23 +251,20 @@ func TestStoreLookupIsNotTorn(t *testing.T) {
 }
 
 func TestRestoreRefusesDamage(t *testing.T) {
-	s := newStore(t, Config{})
-	for u := range uint64(20) {
+	small := Config{Shards: 1, MaxProfiles: 100}
+	s := newStore(t, small)
+	for u := range uint64(2) {
 		s.Apply(&events.ShopEvent{Type: events.ShopCartAdd, ShopID: 1, UID: user(u + 1), TimeMS: 1_700_000_000_000, Product: "x", Price: 5})
 	}
 	var file bytes.Buffer
 	require.NoError(t, s.Snapshot(&file, map[int]int64{1: 2}))
 	whole := file.Bytes()
-	_, _, err := Restore(bytes.NewReader(whole), Config{})
+	_, _, err := Restore(bytes.NewReader(whole), small)
 	require.NoError(t, err)
-	for i := 0; i < len(whole); i += 13 {
-		_, _, err := Restore(bytes.NewReader(whole[:i]), Config{})
-		require.ErrorIs(t, err, ErrSnapshot, "cut at %d", i)
-		bad := bytes.Clone(whole)
-		bad[i] ^= 0x10
-		_, _, err = Restore(bytes.NewReader(bad), Config{})
-		require.ErrorIs(t, err, ErrSnapshot, "bit at %d", i)
-	}
+	damagetest.Every(t, whole, func(what string, bad []byte) {
+		_, _, err := Restore(bytes.NewReader(bad), small)
+		require.ErrorIs(t, err, ErrSnapshot, what)
+	})
 	failing := errors.New("disk full")
 	require.ErrorIs(t, s.Snapshot(writerFunc(func([]byte) (int, error) { return 0, failing }), nil), failing)
 }

@@ -140,9 +140,13 @@ func (b *Books) budgets(ctx context.Context) error {
 
 // Billed is what the ledger billed of one budget, and what the house paid
 // beyond it.
-func (b *Books) Billed(ctx context.Context, campaign uint32) (billed, house string, err error) {
-	err = b.query(ctx, fmt.Sprintf("SELECT toString(sumIf(amount, from_account = 'balance')), toString(sumIf(amount, from_account = 'house')) FROM grosz.ledger FINAL WHERE campaign_id = %d", campaign),
-		func(row []string) error { billed, house = row[0], row[1]; return nil })
+func (b *Books) Billed(ctx context.Context, campaign uint32) (billed, house money.Nano, err error) {
+	err = b.query(ctx, fmt.Sprintf("SELECT toString(sumIf(amount, from_account = 'balance')), toString(sumIf(amount, from_account = 'house')) FROM grosz.ledger FINAL WHERE campaign_id = %d", campaign), func(row []string) (err error) {
+		if billed, err = money.ParseNano(row[0]); err == nil {
+			house, err = money.ParseNano(row[1])
+		}
+		return err
+	})
 	return billed, house, err
 }
 

@@ -130,3 +130,34 @@ func TestARunWithoutFaultsIsRefused(t *testing.T) {
 	_, err := Run(context.Background(), Config{})
 	require.Error(t, err)
 }
+
+// Every fault comes once before any comes again, and as often as is asked for.
+func TestEveryFaultIsPlayedAsOftenAsIsAskedFor(t *testing.T) {
+	c := Config{Faults: []Fault{{Name: "a"}, {Name: "b"}, {Name: "c"}}, Rounds: 2}
+	next := c.order(rand.New(rand.NewPCG(1, 1)))
+	times := map[string]int{}
+	for i := range 6 {
+		f, ok := next()
+		require.True(t, ok)
+		times[f.Name]++
+		if i == 2 {
+			require.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1}, times)
+		}
+	}
+	require.Equal(t, map[string]int{"a": 2, "b": 2, "c": 2}, times)
+	_, ok := next()
+	require.False(t, ok)
+	_, ok = (&Config{Faults: c.Faults}).order(rand.New(rand.NewPCG(1, 1)))()
+	require.False(t, ok, "no time and no rounds")
+}
+
+func TestLateAnswersAreHeldAgainstTheCalm(t *testing.T) {
+	c := Config{InTime: 0.9}
+	all := []Outcome{{Name: Calm, Asked: 100, InTime: 90}, {Name: "slow", Asked: 100, InTime: 80}, {Name: "slow", Asked: 100, InTime: 81}, {Name: "dead", Asked: 9, Deaf: true}}
+	err := c.late(all)
+	require.ErrorIs(t, err, ErrLate)
+	require.ErrorContains(t, err, "slow: 161 of 200")
+	require.NotContains(t, err.Error(), "dead")
+	all[1].InTime = 81
+	require.NoError(t, c.late(all))
+}

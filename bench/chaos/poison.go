@@ -85,8 +85,10 @@ func Poison(ctx context.Context, broker string, rng *rand.Rand) error {
 			list = append(list, kafkago.Message{Topic: events.TopicCampaigns, Key: []byte(key), Value: []byte(value)})
 		}
 		add(fmt.Sprint("shop/", shop), fmt.Sprintf(`{"key":"shop/%d","version":1,"shop":{"id":%d,"version":1,"name":"Poison","currency":"PLN","domain":"poison.example","url":"https://poison.example/","salt":"00112233445566778899aabbccddeeff","active":true,"time_zone":"Europe/Warsaw"}}`, shop, shop))
-		add(fmt.Sprint("campaign/", id), fmt.Sprintf(`{"key":"campaign/%d","version":1,"campaign":{"id":%d,"shop_id":%d,"version":1,"name":"Poison","kind":"interest","status":"active",%s}}`, id, id, shop, body))
-		add(fmt.Sprint("feed/", shop, "/0"), fmt.Sprintf(`{"key":"feed/%d/0","version":1,"products":{"shop_id":%d,"items":[{"id":"","price":"-1","image_url":"x"}]}}`, shop, shop))
+		// All that the body does not name is as it should be: of two fields of
+		// one name the later counts.
+		add(fmt.Sprint("campaign/", id), fmt.Sprintf(`{"key":"campaign/%d","version":1,"campaign":{"id":%d,"shop_id":%d,"version":1,"name":"Poison","kind":"interest","status":"active","bid":{"cpm":"0.01"},"creatives":[{"id":1,"media":"banner","title":"Poison","cta":"Look"}],%s}}`, id, id, shop, body))
+		add(fmt.Sprint("products/", shop, "/0"), fmt.Sprintf(`{"key":"products/%d/0","version":1,"products":{"shop_id":%d,"items":[{"id":"","price":"-1","image_url":"x"}]}}`, shop, shop))
 	}
 	return write(ctx, broker, list)
 }

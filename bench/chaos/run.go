@@ -25,16 +25,20 @@ type Fault struct {
 // Config of a Run.
 type Config struct {
 	Faults []Fault
-	// For is how long faults are begun; each lasts Hold, then there is a Rest
-	// of calm.
-	For, Hold, Rest time.Duration
-	Seed            uint64
+	// Rounds is how often every fault is played, however long that takes; 0:
+	// as often as For allows, which is how long faults are begun.
+	Rounds int
+	For    time.Duration
+	// Hold is how long a fault lasts, Rest the calm before each.
+	Hold, Rest time.Duration
+	Seed       uint64
 	// BidURL is where bids are asked for, one each Every; an answer is in time
 	// within TMax.
 	BidURL      string
 	Every, TMax time.Duration
-	// InTime is the least share of answers in time during a fault that leaves
-	// the bidder alive.
+	// InTime is the least share of answers in time during a kind of fault that
+	// leaves the bidder alive, in parts of what it is in the calm between: how
+	// fast the machine is does not count.
 	InTime float64
 	// Recover bounds how long bids and books may take after a fault.
 	Recover time.Duration
@@ -53,15 +57,22 @@ type Outcome struct {
 	BidAgain     time.Duration // after the fault's end, until a bid was answered
 	BooksAgain   time.Duration // … until all that was billed by its end was in the reports
 	Deaf         bool
-	Why          map[string]int // there was no bid
+	Why          map[string]int // there was no bid while it lasted
+	WhyAfter     map[string]int // … nor from then until there was one again
 }
+
+// Calm is the name of the outcome that has the times between the faults.
+const Calm = "(calm between)"
+
+// ErrLate begins what was answered too late, too often. The run goes on.
+var ErrLate = errors.New("answers were late")
 
 // warmUp is the calm before the first fault: leases follow what is spent.
 const warmUp = 5 * time.Second
 
 // Run begins one fault after the other, in an order that Seed draws, every one
 // once before any comes again, and measures. The first thing that must never
-// happen ends it.
+// happen ends it; ErrLate comes at the end, with all outcomes.
 func Run(ctx context.Context, c Config) ([]Outcome, error) {
 	if len(c.Faults) == 0 {
 		return nil, errors.New("chaos: no faults")
@@ -73,25 +84,83 @@ func Run(ctx context.Context, c Config) ([]Outcome, error) {
 	wg.Go(func() { p.run(pctx) })
 	defer func() { stop(); wg.Wait() }()
 	var out []Outcome
-	var left []Fault
+	calm := Outcome{Name: Calm}
 	sleep(ctx, warmUp)
-	for end := time.Now().Add(c.For); time.Now().Before(end) && ctx.Err() == nil; {
-		if len(left) == 0 {
-			left = slices.Clone(c.Faults)
-			rng.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+	for list := c.order(rng); ; {
+		f, more := list()
+		if !more || ctx.Err() != nil {
+			break
 		}
+		began := time.Now()
 		if !sleep(ctx, c.Rest) {
 			break
 		}
-		o, err := c.one(ctx, left[0], p, rng)
+		calm.add(p.between(began, time.Now().Add(-c.TMax)))
+		o, err := c.one(ctx, f, p, rng)
 		out = append(out, o)
 		fmt.Fprintf(c.Out, "  %-28s %s\n", o.Name, o.line())
 		if err != nil {
-			return out, fmt.Errorf("%s: %w", left[0].Name, err)
+			return out, fmt.Errorf("%s: %w", f.Name, err)
 		}
-		left = left[1:]
 	}
-	return out, context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return out, err
+	}
+	out = append(out, calm)
+	return out, c.late(out)
+}
+
+// order hands out the faults: every one once, in a drawn order, before any
+// comes again.
+func (c *Config) order(rng *rand.Rand) func() (Fault, bool) {
+	var left []Fault
+	end, rounds := time.Now().Add(c.For), 0
+	return func() (f Fault, ok bool) {
+		if len(left) == 0 {
+			if rounds++; c.Rounds > 0 && rounds > c.Rounds {
+				return f, false
+			}
+			left = slices.Clone(c.Faults)
+			rng.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+		}
+		if c.Rounds == 0 && time.Now().After(end) {
+			return f, false
+		}
+		f, left = left[0], left[1:]
+		return f, true
+	}
+}
+
+// late holds the shares of answers in time, by kind of fault, against that of
+// the calm.
+func (c *Config) late(all []Outcome) error {
+	by := map[string]*Outcome{}
+	for _, o := range all {
+		if by[o.Name] == nil {
+			by[o.Name] = &Outcome{Name: o.Name, Deaf: o.Deaf}
+		}
+		by[o.Name].add(tally{asked: o.Asked, inTime: o.InTime})
+	}
+	calm := by[Calm].share()
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		if o := by[name]; !o.Deaf && o.share() < c.InTime*calm {
+			errs = append(errs, fmt.Errorf("%w: %s: %d of %d were in time, less than %.0f %% of the %.1f %% in the calm", ErrLate, name, o.InTime, o.Asked, 100*c.InTime, 100*calm))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Outcome) add(t tally) {
+	o.Asked, o.InTime, o.Bids = o.Asked+t.asked, o.InTime+t.inTime, o.Bids+t.bids
+}
+
+// share is that of answers in time; 1 where nothing was asked.
+func (o *Outcome) share() float64 {
+	if o.Asked == 0 {
+		return 1
+	}
+	return float64(o.InTime) / float64(o.Asked)
 }
 
 // one plays a fault and waits until all is well again.
@@ -115,9 +184,7 @@ func (c *Config) one(ctx context.Context, f Fault, p *prober, rng *rand.Rand) (O
 		t = p.between(began, time.Now())
 	}
 	o.Asked, o.InTime, o.Bids, o.Why = t.asked, t.inTime, t.bids, t.why
-	if err == nil && !f.Deaf && float64(t.inTime) < c.InTime*float64(t.asked) {
-		err = fmt.Errorf("of %d requests %d were answered in time, less than %.0f %%", t.asked, t.inTime, 100*c.InTime)
-	}
+	o.WhyAfter = p.between(mended, mended.Add(o.BidAgain)).why
 	if err == nil && c.Inspect != nil {
 		err = c.Inspect(ctx)
 	}
@@ -162,6 +229,11 @@ func (o *Outcome) line() string {
 	for _, why := range slices.Sorted(maps.Keys(o.Why)) {
 		s += fmt.Sprintf("; %s %d", why, o.Why[why])
 	}
+	if o.BidAgain > time.Second {
+		for _, why := range slices.Sorted(maps.Keys(o.WhyAfter)) {
+			s += fmt.Sprintf("; after it %s %d", why, o.WhyAfter[why])
+		}
+	}
 	return s
 }
 
@@ -193,6 +265,13 @@ func Table(w io.Writer, all []Outcome) error {
 		share := fmt.Sprintf("%.1f %%", 100*float64(sum.inTime)/float64(max(sum.asked, 1)))
 		if by[n][0].Deaf {
 			share += " (no bidder)"
+		}
+		if n == Calm && sum.asked == 0 { // the rests were too short to tell
+			continue
+		}
+		if n == Calm {
+			fmt.Fprintf(t, "%s\t\t%s\t%.1f %%\n", n, share, 100*float64(sum.bids)/float64(max(sum.asked, 1)))
+			continue
 		}
 		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f %%\t%s\t%s\t%s\t%s\n", n, len(by[n]), share, 100*float64(sum.bids)/float64(max(sum.asked, 1)),
 			round(bids[len(bids)/2]), round(bids[len(bids)-1]), round(books[len(books)/2]), round(books[len(books)-1]))

@@ -193,8 +193,16 @@ func (r *Result) CheckBook(path string) error {
 		return fmt.Errorf("a bidder's book: %w", err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("a bidder's book: %w", err)
+	}
+	whole, err := pacing.OpenSealed(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("a bidder's book: %w", err)
+	}
 	book := pacing.NewBook(pacing.Config{})
-	if _, err := book.Restore(bufio.NewReader(f)); err != nil {
+	if _, err := book.Restore(whole); err != nil {
 		return fmt.Errorf("a bidder's book: %w", err)
 	}
 	want := make(map[uint32]int64)

@@ -55,6 +55,7 @@ func runBroker(ctx context.Context, e env, args []string) error {
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
 	)
 	if err != nil {
+		_ = l.Close() // unless it has been
 		return fmt.Errorf("open the broker's log in %s: %w", dir, err)
 	}
 	e.log.Info("broker listens", "addr", l.Addr().String(), "data", dir)

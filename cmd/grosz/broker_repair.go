@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -16,35 +17,109 @@ import (
 // repairLog cuts torn writes off the ends of the embedded broker's log before
 // it is opened: what stands behind the last whole batch was acknowledged to
 // nobody, and batches that were appended behind it would not be found again.
+// Where whole batches follow it is damage, and an error.
 func repairLog(dir string, log *slog.Logger) error {
 	parts, err := filepath.Glob(filepath.Join(dir, "partitions", "*"))
 	if err != nil {
 		return fmt.Errorf("look through the broker's log: %w", err)
+	}
+	listed, err := listedPartitions(dir)
+	if err != nil {
+		return err
 	}
 	for _, part := range parts {
 		segments, err := filepath.Glob(filepath.Join(part, "*.dat"))
 		if err != nil {
 			return fmt.Errorf("look through the broker's log: %w", err)
 		}
-		newest, at := "", int64(-1)
-		for _, s := range segments {
-			var base int64
-			if _, err := fmt.Sscanf(filepath.Base(s), "%d.dat", &base); err == nil && base > at {
-				newest, at = s, base
-			}
+		if err := repairPartition(segments, log); err != nil {
+			return err
 		}
-		if newest == "" {
-			continue
-		}
-		cut, err := cutTorn(newest)
-		if err != nil {
-			return fmt.Errorf("repair %s: %w", newest, err)
-		}
-		if cut > 0 {
-			log.Warn("a torn write was cut off the broker's log", "file", newest, "bytes", cut)
+		if len(segments) > 0 && !listed[filepath.Base(part)] {
+			return fmt.Errorf("%w: %s holds messages of a topic that is not in topics.json, or meta.json is missing: put copies of the two back", errDamaged, part)
 		}
 	}
 	return nil
+}
+
+// listedPartitions are the folders of the topics that the broker knows. It
+// would begin anew without its files, beside a log that is there.
+func listedPartitions(dir string) (map[string]bool, error) {
+	out := map[string]bool{}
+	if !exists(filepath.Join(dir, "meta.json")) {
+		return out, nil
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "topics.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	var list struct {
+		Topics []struct {
+			Name       string `json:"name"`
+			Partitions int    `json:"partitions"`
+		} `json:"topics"`
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the broker's topics.json: %w", err)
+	}
+	for _, t := range list.Topics {
+		for p := range min(t.Partitions, maxPartitions) {
+			out[fmt.Sprintf("%s-%d", t.Name, p)] = true
+		}
+	}
+	return out, nil
+}
+
+// maxPartitions bounds what a damaged number of partitions can make of one.
+const maxPartitions = 10_000
+
+// repairPartition cuts a torn write off the newest of a partition's segments.
+// The others were whole when the next one was begun.
+func repairPartition(segments []string, log *slog.Logger) error {
+	newest, at := "", int64(-1)
+	for _, s := range segments {
+		var base int64
+		if _, err := fmt.Sscanf(filepath.Base(s), "%d.dat", &base); err == nil && base > at {
+			newest, at = s, base
+		}
+	}
+	for _, s := range segments {
+		if s != newest {
+			if err := checkWhole(s); err != nil {
+				return fmt.Errorf("check %s: %w", s, err)
+			}
+			continue
+		}
+		cut, err := cutTorn(s)
+		if err != nil {
+			return fmt.Errorf("repair %s: %w", s, err)
+		}
+		if cut > 0 {
+			log.Warn("a torn write was cut off the broker's log", "file", s, "bytes", cut)
+		}
+	}
+	return nil
+}
+
+// checkWhole reads a segment that nothing is written to any more.
+func checkWhole(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	good, err := wholeBatches(bufio.NewReaderSize(f, 1<<20), info.Size())
+	if err == nil && good < info.Size() {
+		err = fmt.Errorf("%w: no whole batch at byte %d of %d: put a copy of the file back", errDamaged, good, info.Size())
+	}
+	return err
 }
 
 // A record batch: base offset (8), length of what follows (4), leader epoch
@@ -69,6 +144,9 @@ func cutTorn(path string) (cut int64, err error) {
 	if err != nil || good == info.Size() {
 		return 0, err
 	}
+	if at, err := batchBehind(f, good, info.Size()); err != nil || at >= 0 {
+		return 0, errors.Join(err, damagedAt(good, at))
+	}
 	if err := errors.Join(f.Truncate(good), f.Sync()); err != nil {
 		return 0, err
 	}
@@ -79,6 +157,41 @@ func cutTorn(path string) (cut int64, err error) {
 	}
 	return info.Size() - good, nil
 }
+
+// errDamaged is what stops the broker: to cut there would lose what was
+// acknowledged.
+var errDamaged = errors.New("the log is damaged")
+
+func damagedAt(good, at int64) error {
+	if at < 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: no whole batch at byte %d, and there are whole ones from byte %d on, so no crash has cut it: put a copy of the file back, or truncate it to %d bytes and lose what is behind", errDamaged, good, at, good)
+}
+
+// batchBehind looks for a whole batch behind a place where there is none: -1
+// if what follows is only what a crash left of a write.
+func batchBehind(f io.ReaderAt, from, size int64) (int64, error) {
+	rest := make([]byte, min(size-from, maxTorn))
+	if n, err := f.ReadAt(rest, from); n < len(rest) {
+		return -1, err
+	}
+	for i := 1; i+batchHead <= len(rest); i++ {
+		head := rest[i:]
+		n := int(int32(binary.BigEndian.Uint32(head[8:]))) + 12
+		if head[16] == batchMagic && n > batchHead && n <= len(head) && crc32.Checksum(head[batchHead:n], castagnoli) == binary.BigEndian.Uint32(head[17:]) {
+			return from + int64(i), nil
+		}
+	}
+	return -1, nil
+}
+
+const (
+	batchMagic = 2
+	// maxTorn bounds how far is looked for a whole batch, bytes: more than
+	// the largest that is taken.
+	maxTorn = 64 << 20
+)
 
 // wholeBatches is the length of the batches from the beginning that are whole.
 func wholeBatches(r io.Reader, size int64) (good int64, err error) {

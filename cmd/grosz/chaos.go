@@ -20,13 +20,14 @@ import (
 type chaosConfig struct {
 	Dir     string        `config:"data" help:"an empty or absent directory of its own; it is removed at the end unless it is named"`
 	Minutes float64       `config:"minutes" help:"how long faults are begun" default:"5"`
+	Rounds  int           `config:"rounds" help:"play every fault that often, however long it takes, instead of --minutes"`
 	Seed    uint64        `config:"seed" help:"of the order of the faults and of all that is drawn" default:"1"`
 	Faults  []string      `config:"faults" help:"only those whose names contain one of these, comma separated; default all"`
 	Rate    float64       `config:"rate" help:"bid requests per second of the simulated exchanges" default:"60"`
 	Hold    time.Duration `config:"hold" help:"how long a fault lasts" default:"4s"`
 	Rest    time.Duration `config:"rest" help:"how long it is calm between two" default:"1s"`
 	TMax    time.Duration `config:"tmax" help:"an answer is in time within it" default:"300ms"`
-	InTime  float64       `config:"in-time" help:"least share of answers in time during a fault that leaves the bidder alive" default:"0.9"`
+	InTime  float64       `config:"in-time" help:"least share of answers in time during a kind of fault that leaves the bidder alive, in parts of that in the calm between" default:"0.9"`
 	Recover time.Duration `config:"recover" help:"bound on the time until bids and books are well again" default:"2m"`
 	MaxRSS  int64         `config:"max-memory" help:"bound on the memory of each process, bytes; the warehouse's is twice that" default:"2147483648"`
 	MaxDisk int64         `config:"max-disk" help:"bound on the disk of everything, bytes" default:"8589934592"`
@@ -42,6 +43,9 @@ func (c *chaosConfig) Validate() error {
 		if v <= 0 {
 			errs = append(errs, fmt.Errorf("--%s %g: more than 0", flag, v))
 		}
+	}
+	if c.Rounds < 0 {
+		errs = append(errs, fmt.Errorf("--rounds %d: not below 0", c.Rounds))
 	}
 	if c.InTime < 0 || c.InTime > 1 {
 		errs = append(errs, fmt.Errorf("--in-time %g: from 0 to 1", c.InTime))
@@ -109,32 +113,35 @@ func (s *chaosStack) play(ctx context.Context) error {
 	if err := s.startAll(ctx, &books); err != nil {
 		return err
 	}
-	small, err := s.smallBudget(ctx)
-	if err != nil {
+	if err := s.smallBudget(ctx, &books); err != nil {
 		return err
 	}
-	books.Budgets[small] = smallBudget
-	fmt.Fprintf(s.out, "%d kinds of fault for %g minutes, seed %d; %g requests a second, and one a 50 ms that must be answered within %s\n", len(faults), c.Minutes, c.Seed, c.Rate, c.TMax)
-	outcomes, err := chaos.Run(ctx, chaos.Config{
-		Faults: faults, For: time.Duration(c.Minutes * float64(time.Minute)), Hold: c.Hold, Rest: c.Rest, Seed: c.Seed,
+	length := fmt.Sprintf("for %g minutes", c.Minutes)
+	if c.Rounds > 0 {
+		length = fmt.Sprintf("%d times each", c.Rounds)
+	}
+	fmt.Fprintf(s.out, "%d kinds of fault %s, seed %d; %g requests a second, and one a 50 ms that must be answered within %s\n", len(faults), length, c.Seed, c.Rate, c.TMax)
+	outcomes, late := chaos.Run(ctx, chaos.Config{
+		Faults: faults, For: time.Duration(c.Minutes * float64(time.Minute)), Rounds: c.Rounds, Hold: c.Hold, Rest: c.Rest, Seed: c.Seed,
 		BidURL: "http://" + s.bidder + "/openrtb2/demo", Every: 50 * time.Millisecond, TMax: c.TMax, InTime: c.InTime, Recover: c.Recover,
-		Books: books, Inspect: s.inspect, Out: s.out,
+		Books: books, Inspect: func(ctx context.Context) error { return errors.Join(s.inspect(ctx), s.nextSmall(ctx, &books)) }, Out: s.out,
 	})
+	if late != nil && !errors.Is(late, chaos.ErrLate) {
+		return errors.Join(late, chaos.Table(s.out, outcomes))
+	}
+	err = s.usedUp(ctx, &books)
+	if err == nil {
+		err = s.calm(ctx, &books)
+	}
 	if err != nil {
+		return errors.Join(err, late, chaos.Table(s.out, outcomes))
+	}
+	fmt.Fprintf(s.out, "equal to the nano-unit, bid by bid, with the exchanges' journals; every order once; the ledger the same\n")
+	if err := s.tellSmall(ctx, &books); err != nil {
 		return err
 	}
-	if err := s.calm(ctx, &books); err != nil {
-		return err
-	}
-	billed, house, err := books.Billed(ctx, small)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "equal to the nano-unit, bid by bid, with the exchanges' journals; every order once; the ledger the same\n"+
-		"a budget of %s was billed %s, and the house paid %s that came later\n"+
-		"most memory of a process: %s; disk: %d MB; processes that ended by themselves: %d\n\n",
-		smallBudget, billed, house, s.memory(), s.disk>>20, s.deaths())
-	return chaos.Table(s.out, outcomes)
+	fmt.Fprintf(s.out, "most memory of a process: %s; disk: %d MB; processes that ended by themselves: %d\n\n", s.memory(), s.disk>>20, s.deaths())
+	return errors.Join(late, chaos.Table(s.out, outcomes))
 }
 
 // calm lets what is under way arrive and then compares.

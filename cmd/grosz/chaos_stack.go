@@ -1,22 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/grosz/grosz/bench/chaos"
-	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/reporting/warehouse"
 )
 
@@ -38,6 +33,8 @@ type chaosStack struct {
 	rss      map[string]int64
 	disk     int64
 	clients  *chaos.Clients // of the fault that is on
+	small    []uint32       // campaigns with a small budget, the oldest first
+	played   int            // faults
 }
 
 func newChaosStack(c *chaosConfig, e env) (s *chaosStack, err error) {
@@ -134,35 +131,4 @@ func (s *chaosStack) rate(r string) {
 	p.stop()
 	p.args[slices.Index(p.args, "--rate")+1] = r
 	_ = p.start() // who waits for it tells
-}
-
-// smallBudget is what a campaign may spend that wins all it can: it is used up
-// in the first minute or so, and from then on nothing may be added.
-const smallBudget money.Nano = 3 * money.NanoUnit
-
-// smallBudget adds the campaign with the small budget, as a marketer would.
-func (s *chaosStack) smallBudget(ctx context.Context) (uint32, error) {
-	key, err := os.ReadFile(filepath.Join(s.cfg.Dir, "admin.key"))
-	if err != nil {
-		return 0, fmt.Errorf("read the admin key: %w", err)
-	}
-	const body = `{"name": "Small budget", "kind": "interest", "status": "active", "targeting": "", "bid": {"cpm": "35"}, "budget": {"total": "3"},
-		"creatives": [{"media": "banner", "title": "Small", "cta": "Look"}, {"media": "native", "title": "Small", "body": "Small", "cta": "Look"}]}`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.console+"/api/v1/shops/1/campaigns", bytes.NewReader([]byte(body)))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(key)))
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("make a campaign: %w", err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil || res.StatusCode/100 != 2 {
-		return 0, errors.Join(err, fmt.Errorf("make a campaign: %s: %s", res.Status, text))
-	}
-	var made struct{ ID uint32 }
-	return made.ID, json.Unmarshal(text, &made)
 }

@@ -195,8 +195,12 @@ func (w *settledWorld) booksFollow() {
 		node.stop()
 		f, err := os.Open(filepath.Join(w.c.Dir, node.name, "bidder", "book.snap"))
 		require.NoError(w.t, err)
+		info, err := f.Stat()
+		require.NoError(w.t, err)
+		whole, err := pacing.OpenSealed(f, info.Size())
+		require.NoError(w.t, err)
 		book := pacing.NewBook(pacing.Config{})
-		_, err = book.Restore(f)
+		_, err = book.Restore(whole)
 		require.NoError(w.t, err)
 		require.NoError(w.t, f.Close())
 		var rows []struct {

@@ -6,7 +6,8 @@
 //
 // The log itself is hashicorp/raft-wal: torn tails dropped at start, whole
 // segments deleted at the head. Each entry has a checksum of ours (entry.go),
-// and so has the list of segments (meta.go).
+// and so has the list of segments (meta.go). A torn tail is told from a damaged
+// one, of which what is whole is put back (tail.go).
 package spool
 
 import (
@@ -132,6 +133,10 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if err != nil {
 		return nil, err
 	}
+	end, err := readTail(cfg.Dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), lock.Close())
+	}
 	quiet := hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: slogWriter{log}})
 	w, err := wal.Open(cfg.Dir, wal.WithSegmentSize(cfg.SegmentBytes), wal.WithLogger(quiet), wal.WithMetaStore(new(metaStore)))
 	if err != nil {
@@ -154,6 +159,11 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 	if first > 0 {
 		s.shipped.Store(first - 1)
 	}
+	if err := s.mend(end, first); err != nil {
+		return nil, errors.Join(fmt.Errorf("open spool %s: %w", cfg.Dir, err), w.Close(), lock.Close())
+	}
+	last = s.last.Load()
+	s.pending.Store(0) // counted now
 	for i := s.shipped.Load() + 1; i <= last && last > 0; i++ {
 		var l raft.Log
 		if err := w.GetLog(i, &l); err != nil && !errors.Is(err, wal.ErrCorrupt) { // told when it is shipped

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/grosz/grosz/bench/chaos"
+	"github.com/grosz/grosz/internal/money"
+)
+
+const (
+	// smallBudget is what a campaign may spend that wins all it can: some 25
+	// impressions, so that it is used up within a minute, amid the faults.
+	smallBudget money.Nano = money.NanoUnit / 2
+	// smallUsed of it must be billed at least, or nothing was put to the test:
+	// the rest may be less than a bid.
+	smallUsed = smallBudget * 4 / 5
+	// smallEvery is after how many faults there is another one.
+	smallEvery = 8
+)
+
+// smallBudget adds a campaign with a small budget, as a marketer would.
+func (s *chaosStack) smallBudget(ctx context.Context, books *chaos.Books) error {
+	key, err := os.ReadFile(filepath.Join(s.cfg.Dir, "admin.key"))
+	if err != nil {
+		return fmt.Errorf("read the admin key: %w", err)
+	}
+	const body = `{"name": "Small budget", "kind": "interest", "status": "active", "targeting": "", "bid": {"cpm": "35"}, "budget": {"total": "0.5"},
+		"creatives": [{"media": "banner", "title": "Small", "cta": "Look"}, {"media": "native", "title": "Small", "body": "Small", "cta": "Look"}]}`
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.console+"/api/v1/shops/1/campaigns", bytes.NewReader([]byte(body)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(key)))
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("make a campaign: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil || res.StatusCode/100 != 2 {
+		return errors.Join(err, fmt.Errorf("make a campaign: %s: %s", res.Status, text))
+	}
+	var made struct{ ID uint32 }
+	if err := json.Unmarshal(text, &made); err != nil {
+		return fmt.Errorf("make a campaign: %w", err)
+	}
+	s.small = append(s.small, made.ID)
+	books.Budgets[made.ID] = smallBudget
+	return nil
+}
+
+// nextSmall adds another one after every few faults.
+func (s *chaosStack) nextSmall(ctx context.Context, books *chaos.Books) error {
+	if s.played++; s.played%smallEvery != 0 {
+		return nil
+	}
+	// The console may have been killed just now.
+	for end := time.Now().Add(s.cfg.Recover); ; time.Sleep(200 * time.Millisecond) {
+		err := s.smallBudget(ctx, books)
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// usedUp waits until one of the small budgets is used up. That of another may
+// take longer: what a bidder had leased that was killed comes back late.
+func (s *chaosStack) usedUp(ctx context.Context, books *chaos.Books) error {
+	for end := time.Now().Add(s.cfg.Recover); ; time.Sleep(200 * time.Millisecond) {
+		for _, id := range s.small {
+			billed, _, err := books.Billed(ctx, id)
+			if err != nil {
+				return err
+			}
+			if billed >= smallUsed {
+				return books.NotAbove(ctx)
+			}
+		}
+		if ctx.Err() != nil || time.Now().After(end) {
+			return errors.Join(context.Cause(ctx), fmt.Errorf("of %d small budgets of %s none was used up: whether they are kept was not put to the test", len(s.small), smallBudget))
+		}
+	}
+}
+
+// tellSmall tells what became of the small budgets.
+func (s *chaosStack) tellSmall(ctx context.Context, books *chaos.Books) error {
+	for _, id := range s.small {
+		billed, house, err := books.Billed(ctx, id)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "campaign %d: of a budget of %s, %s was billed; the house paid %s that came later\n", id, smallBudget, billed, house)
+	}
+	return nil
+}
