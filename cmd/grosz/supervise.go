@@ -84,7 +84,7 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 	cmd.Env = append(childEnv(s.environ), supervised+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; we stop children in order
 	cmd.ExtraFiles = []*os.File{s.lock}
-	alive, err := cmd.StdinPipe()                         // ends with us, however we end
+	alive, err := cmd.StdinPipe() // ends with us, however we end
 	if err != nil {
 		return "", fmt.Errorf("start %s: %w", ch.role, err)
 	}
