@@ -165,7 +165,12 @@ func pacedCampaign(budget money.Nano, pacing string) *campaigns.Campaign {
 }
 
 // The plan through the real engine: a first day without anything known, and a
-// day after it.
+// day after it. Before noon come 32.1 % of the day's requests, and with twice
+// the weight at the beginning as at the end 38.6 %: what is spent by then is
+// within three points of that. A jump of prices at noon was not foreseen, so it
+// may shift a point more. Who spends at once bids in full until the budget is
+// gone; in this world a day of full bids costs two and a half budgets, so that
+// the morning's third costs four fifths of one.
 func TestADayOfARealCampaignFollowsItsPlan(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -176,11 +181,11 @@ func TestADayOfARealCampaignFollowsItsPlan(t *testing.T) {
 		least  float64    // of the budget on the second day
 		noon   [2]float64 // of the spending before noon, between
 	}{
-		{"even", campaigns.PacingEven, 2, 10 * money.NanoUnit, 1, 0.97, [2]float64{0.27, 0.42}},
-		{"even, prices jump at noon", campaigns.PacingEven, 2, 10 * money.NanoUnit, 1.6, 0.95, [2]float64{0.27, 0.45}},
-		{"front-loaded", campaigns.PacingFront, 2, 10 * money.NanoUnit, 1, 0.96, [2]float64{0.36, 0.54}},
-		{"even, first price", campaigns.PacingEven, 1, 10 * money.NanoUnit, 1, 0.95, [2]float64{0.25, 0.45}},
-		{"at once", campaigns.PacingASAP, 2, 10 * money.NanoUnit, 1, 0.98, [2]float64{0.6, 1}},
+		{"even", campaigns.PacingEven, 2, 10 * money.NanoUnit, 1, 0.98, [2]float64{0.29, 0.35}},
+		{"even, prices jump at noon", campaigns.PacingEven, 2, 10 * money.NanoUnit, 1.6, 0.97, [2]float64{0.28, 0.36}},
+		{"front-loaded", campaigns.PacingFront, 2, 10 * money.NanoUnit, 1, 0.98, [2]float64{0.355, 0.415}},
+		{"even, first price", campaigns.PacingEven, 1, 10 * money.NanoUnit, 1, 0.97, [2]float64{0.29, 0.35}},
+		{"at once", campaigns.PacingASAP, 2, 10 * money.NanoUnit, 1, 0.99, [2]float64{0.75, 0.85}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newPlayedMarket(t, 5, c.at, pacedCampaign(c.budget, c.pacing))
@@ -217,14 +222,19 @@ func TestADayOfARealCampaignFollowsItsPlan(t *testing.T) {
 
 // A first-price exchange and an ample budget: what is won beyond what it
 // costs, against bidding a constant part of the value, the best of which is
-// known in hindsight only.
+// known in hindsight only. At the usual prices an impression is worth twice what
+// it costs and little is to be earned by shading; at six tenths of them more.
 func TestShadingEarnsMoreThanBiddingHalf(t *testing.T) {
-	for _, tell := range []bool{true, false} {
-		t.Run(map[bool]string{true: "losses tell the price", false: "wins only"}[tell], func(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		tell  bool
+		level float64 // of prices
+	}{{"losses tell the price", true, 0.6}, {"wins only", false, 0.6}, {"dearer, losses tell the price", true, 1}, {"dearer, wins only", false, 1}} {
+		t.Run(c.name, func(t *testing.T) {
 			camp := pacedCampaign(0, campaigns.PacingASAP)
 			m := newPlayedMarket(t, 8, 1, camp)
-			m.tell = tell
-			m.price = func(float64) float64 { return 0.6 }
+			m.tell = c.tell
+			m.price = func(float64) float64 { return c.level }
 			m.play(3, 16_000) // learns
 			m.worth = func(site int) float64 { return 3 * (0.6 + 0.04*float64(site)) }
 			m.constant, m.surplus = make([]float64, 20), 0

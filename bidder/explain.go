@@ -384,6 +384,7 @@ func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *Expl
 	}
 	if len(camp.Frequency.Caps) > 0 {
 		out.Failing = append(out.Failing, e.b.missedCaps(c, camp)...)
+		out.Products = e.products(c, camp)
 	}
 	if !priced {
 		return

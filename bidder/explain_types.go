@@ -128,6 +128,8 @@ type ExplainedCampaign struct {
 	Deal      string           `json:"deal,omitempty"`
 	Frequency *ExplainedCap    `json:"frequency,omitempty"`
 	Budget    *ExplainedBudget `json:"budget,omitempty"`
+	// Products are what caps of products leave; absent without such caps.
+	Products *ExplainedProducts `json:"products,omitempty"`
 }
 
 // ExplainedValue is how the price came to be, CPM in the shop's currency.

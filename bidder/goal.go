@@ -19,19 +19,24 @@ func (b *Bidder) goalCPM(t *terms, campaign int32, orders bool) money.CPM {
 	w := &c.learnt.worth
 	*w = campaigns.Worth{}
 	own := b.candidateFeatures(c, camp, t.media)
-	w.Click = c.learnt.chance(value.Click, campaign, camp, own)
-	if orders {
-		w.Order = c.learnt.chance(value.Order, campaign, camp, own)
-		if k := c.learnt.known; k != nil {
-			if shop := k[campaign].shop; shop != nil {
-				w.OrderValue, w.Control = float64(shop.OrderValue), float64(k[campaign].control)
-			}
-		} else if shop := c.learnt.score.Shop(camp.ShopID); shop != nil {
+	switch l := &c.learnt; {
+	case !orders:
+		w.Click = l.chance(value.Click, campaign, camp, own)
+	case l.known != nil:
+		k := &l.known[campaign]
+		p := l.score.Chances(camp.ShopID, k.shop, &k.calibration, own)
+		w.Click, w.Order = p[value.Click], p[value.Order]
+		if k.shop != nil {
+			w.OrderValue, w.Control = float64(k.shop.OrderValue), float64(k.control)
+		}
+	default:
+		w.Click, w.Order = l.chance(value.Click, campaign, camp, own), l.chance(value.Order, campaign, camp, own)
+		if shop := l.score.Shop(camp.ShopID); shop != nil {
 			w.OrderValue, w.Control = float64(shop.OrderValue), float64(shop.Control[camp.ID])
 		}
-		if w.OrderValue == 0 {
-			w.OrderValue = float64(camp.Shop.Catalogue.MeanPrice())
-		}
+	}
+	if orders && w.OrderValue == 0 {
+		w.OrderValue = float64(camp.Shop.Catalogue.MeanPrice())
 	}
 	return c.state.Snapshot.GoalCPM(campaign, c.matcher, w)
 }

@@ -74,10 +74,11 @@ func (b *Bidder) countTraffic() {
 	}
 }
 
-// tellTraffic writes an hour's count into the log.
+// tellTraffic writes an hour's count into the log. It has one id, however often
+// it is written.
 func (b *Bidder) tellTraffic(x *Exchange, c plan.HourCount) {
 	e := events.Event{
-		EventID: b.randomID(), Type: events.TypeTraffic, TimeMS: c.HourMS, BidMS: c.HourMS, Exchange: x.Name, Count: c.Count, Node: b.cfg.Node,
+		EventID: events.NamedID(0, "traffic", fmt.Sprintf("%s/%s/%d", b.cfg.Node, x.Name, c.HourMS)), Type: events.TypeTraffic, TimeMS: c.HourMS, BidMS: c.HourMS, Exchange: x.Name, Count: c.Count, Node: b.cfg.Node,
 	}
 	if err := b.spool.Append(spool.Record{Topic: kafka.SpoolEvents, Key: events.ShopKey(0), Value: e.AppendJSON(nil)}); err != nil {
 		b.log.Warn("an hour's count of requests is not recorded", "exchange", x.Name, "err", err)
@@ -87,7 +88,7 @@ func (b *Bidder) tellTraffic(x *Exchange, c plan.HourCount) {
 // foldTraffic takes in what a node counted.
 func (b *Bidder) foldTraffic(e *events.Event) {
 	if x := b.exchanges[e.Exchange]; x != nil {
-		b.demand.Told(plan.HourCount{Exchange: int(x.number), HourMS: e.TimeMS, Count: e.Count})
+		b.demand.Told(plan.HourCount{Node: e.Node, Exchange: int(x.number), HourMS: e.TimeMS, Count: e.Count})
 	}
 }
 

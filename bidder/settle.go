@@ -57,7 +57,7 @@ func bookAmounts(e *events.Event, tok *events.Token) {
 	}
 	e.Amount = price.PerImpression()
 	e.ShopAmount = e.Amount.Convert(tok.Rate)
-	e.ShopFee = tok.Fee().Of(e.ShopAmount)
+	e.ShopFee, e.FeeCPM = tok.Fee().Of(e.ShopAmount), tok.FeeCPM
 }
 
 // bidDay is the shop's day on which the bid was made: its budget pays.

@@ -36,7 +36,7 @@ func TestFirstPriceBidsAreShaded(t *testing.T) {
 		least, most float64
 	}{
 		{"second price: the value", at(2, 0.5, ""), 3, 3},
-		{"first price: less", at(1, 0.5, ""), 0.8, 2.4},
+		{"first price: less", at(1, 0.5, ""), 1.1, 2.4},
 		{"never below the floor", at(1, 2.9, ""), 2.9, 2.9},
 		{"a deal is bid at its worth", at(1, 0.5, `,"pmp":{"private_auction":1,"deals":[{"id":"d","bidfloor":1,"at":1}]}`), 3, 3},
 		{"a fixed price stays", at(1, 0.5, `,"pmp":{"private_auction":1,"deals":[{"id":"d","bidfloor":2,"at":3}]}`), 2, 2},
@@ -44,10 +44,22 @@ func TestFirstPriceBidsAreShaded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, openCampaign(1))
 			taughtPrices(w.b.exchanges["burl"])
-			for range 40 { // now and then a bid is varied
-				got := w.bid("burl", c.body).SeatBid[0].Bid[0].Price
-				require.GreaterOrEqual(t, got, c.least)
-				require.LessOrEqual(t, got, c.most)
+			times := map[float64]int{}
+			for range 80 {
+				times[w.bid("burl", c.body).SeatBid[0].Bid[0].Price]++
+			}
+			usual := 0.0
+			for price, n := range times {
+				if n > times[usual] {
+					usual = price
+				}
+			}
+			require.GreaterOrEqual(t, usual, c.least)
+			require.LessOrEqual(t, usual, c.most)
+			require.Greater(t, times[usual], 80*3/4, "one in sixteen is varied")
+			for price := range times {
+				require.GreaterOrEqual(t, price, min(usual, max(shadeVaryLeast*usual, 0.5))-1e-6)
+				require.LessOrEqual(t, price, min(shadeVaryMost*usual, 3)+1e-6)
 			}
 			before := w.b.outcomes.open.Load()
 			e, err := w.b.Explain("burl", []byte(c.body))

@@ -194,11 +194,13 @@ type Event struct {
 	Currency    money.Currency `json:"currency"`
 	Amount      money.Nano     `json:"amount"` // media cost in Currency; set where Settles
 	// ShopAmount is Amount in ShopCurrency by Rate, ShopFee the platform's
-	// share of it. What leaves the shop's budget is their sum.
+	// share of it, or so much an impression (then FeeCPM is set). What leaves
+	// the shop's budget is their sum.
 	ShopCurrency money.Currency `json:"shop_currency"`
 	Rate         money.Rate     `json:"rate"`
 	ShopAmount   money.Nano     `json:"shop_amount"`
 	ShopFee      money.Nano     `json:"shop_fee"`
+	FeeCPM       money.CPM      `json:"fee_cpm"`  // the fee of a thousand impressions in ShopCurrency where it is no share; set where Settles
 	Disputed     money.Nano     `json:"disputed"` // part of the report above the bid, in Currency: never the shop's
 	Test         bool           `json:"test"`     // BidRequest.test: counted nowhere
 	Late         bool           `json:"late"`     // after the node had let the hold go

@@ -73,6 +73,45 @@ func (s *Score) Chance(t Target, shopID uint32, shop *Shop, calibration float32,
 	return probability(t, x, float64(calibration)), true
 }
 
+// Chances are Chance of every target at once, or its prior where nothing is
+// known: the look-ups and the powers of the targets do not wait for each other.
+func (s *Score) Chances(shopID uint32, shop *Shop, calibration *[NumTargets]float32, features []Feature) (p [NumTargets]float64) {
+	if s.model == nil || len(s.model.Global[Click].Table) == 0 || len(s.model.Global[Order].Table) == 0 {
+		for t := range p {
+			var ok bool
+			if p[t], ok = s.Chance(Target(t), shopID, shop, calibration[t], features); !ok {
+				p[t] = Prior(Target(t))
+			}
+		}
+		return p
+	}
+	if shopID != s.shopID || shopID == 0 {
+		s.enterShop(shopID, shop)
+	}
+	click, order := s.sum[Click], s.sum[Order]
+	if shop != nil {
+		c, o := shop.Table[Click].sums(shop.Table[Order], features)
+		click, order = click+c, order+o
+	}
+	p[Click] = probability(Click, click, float64(calibration[Click]))
+	p[Order] = probability(Order, order, float64(calibration[Order]))
+	return p
+}
+
+// sums are Sum of two tables.
+func (t Table) sums(other Table, features []Feature) (x, y float64) {
+	if len(t) == 0 || len(t) != len(other) {
+		return t.Sum(features), other.Sum(features)
+	}
+	mask, a, b := uint32(len(t)-1), float32(0), float32(0)
+	for _, f := range features {
+		i := uint32(f) & mask
+		a += t[i]
+		b += other[i]
+	}
+	return float64(a), float64(b)
+}
+
 func (s *Score) enter(shop uint32) { s.enterShop(shop, s.model.Shops[shop]) }
 
 func (s *Score) enterShop(id uint32, shop *Shop) {
@@ -132,6 +171,7 @@ func exp(x float64) float64 {
 	y := x * math.Log2E
 	n := int64(y+1024.5) - 1024 // the nearest whole number
 	r := (y - float64(n)) * math.Ln2
-	p := 1 + r*(1+r*(1.0/2+r*(1.0/6+r*(1.0/24+r*(1.0/120+r*(1.0/720))))))
+	r2 := r * r // in pairs, which do not wait for each other
+	p := 1 + r + r2*(1.0/2+r*(1.0/6)+r2*(1.0/24+r*(1.0/120)+r2*(1.0/720)))
 	return p * math.Float64frombits(uint64(n+1023)<<52)
 }

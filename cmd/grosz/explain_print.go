@@ -116,6 +116,9 @@ func printCampaign(t io.Writer, c *bidder.ExplainedCampaign) {
 	for _, m := range c.Failing[min(1, len(c.Failing)):] {
 		fmt.Fprintf(t, "  \t\t\t\t\t\t\t%s\n", miss(m))
 	}
+	if p := c.Products; p != nil && len(p.Capped) > 0 {
+		fmt.Fprintf(t, "  \t\t\t\t\t\t\t%d of %d products give way, seen as often as their cap allows: %s\n", len(p.Capped)+p.Cut, p.Of, cell(strings.Join(p.Capped, ", ")))
+	}
 	if c.Unexamined {
 		fmt.Fprint(t, "  \t\t\t\t\t\t\trules behind this could not be asked\n")
 	}

@@ -188,7 +188,7 @@ func (r *reconciler) report(ctx context.Context, x *bidder.Exchange) error {
 	}
 	cfg := reconcile.Config{
 		Exchange: c.Exchange, Columns: cols, Rules: reconcile.Rules{Drift: c.Drift, Missing: c.Missing}, Books: r.books,
-		SettleType: x.SettleType, FeeBPS: r.books.FeeBPS, NowMS: r.now, Day: r.day, Node: "reconcile", Reference: filepath.Base(c.Report),
+		SettleType: x.SettleType, Fee: r.books.Fee, NowMS: r.now, Day: r.day, Node: "reconcile", Reference: filepath.Base(c.Report),
 	}
 	if cfg.FromMS, err = dayMS("from", c.From, 0); err != nil {
 		return err

@@ -80,7 +80,7 @@ func TestReportsAndCreditsInAnyOrder(t *testing.T) {
 		day := func(uint32) string { return "2026-03-11" }
 		report := func(text string) (booked int) {
 			_, err := reconcile.Run(context.Background(), strings.NewReader(text), reconcile.Config{
-				Exchange: "x", Books: b, Day: day, FeeBPS: func(uint32) (int64, bool) { return 0, false },
+				Exchange: "x", Books: b, Day: day, Fee: func(uint32) (money.Fee, bool) { return money.Fee{}, false },
 				Book: func(_ context.Context, list []events.Event) error { booked += len(list); b.fold(list); return nil },
 			})
 			require.NoError(t, err)

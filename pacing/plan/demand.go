@@ -2,6 +2,8 @@ package plan
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -33,12 +35,38 @@ type demand struct {
 	hour    int64   // of pending
 }
 
+// openHour is what nodes told of an hour. A record may come again, by the spool
+// or after a restart that reads the log from further back: a node counts once,
+// with the most that it told.
 type openHour struct {
 	hour  int64
+	nodes []nodeCount
+}
+
+type nodeCount struct {
+	node  string
 	count float64
 }
 
+func (o *openHour) count() (sum float64) {
+	for i := range o.nodes {
+		sum += o.nodes[i].count
+	}
+	return sum
+}
+
+func (o *openHour) told(node string, count float64) {
+	i := slices.IndexFunc(o.nodes, func(n nodeCount) bool { return n.node == node })
+	switch {
+	case i >= 0:
+		o.nodes[i].count = max(o.nodes[i].count, count)
+	case len(o.nodes) < maxNodes:
+		o.nodes = append(o.nodes, nodeCount{strings.Clone(node), count})
+	}
+}
+
 const (
+	maxNodes  = 256 // that an hour's counts are taken from; further ones are not in the forecast
 	weekHours = 168
 	openHours = 4   // whose records may still come
 	weekBlend = 0.4 // of what a week teaches about its hours
@@ -51,6 +79,7 @@ func NewDemand(n int) *Demand { return &Demand{exchanges: make([]demand, n)} }
 
 // HourCount is a node's requests of an exchange in one hour, for the log.
 type HourCount struct {
+	Node     string // empty in what Seen returns: this one
 	Exchange int
 	HourMS   int64 // when the hour began
 	Count    int64
@@ -80,7 +109,7 @@ func (d *Demand) Seen(exchange int, nowMS int64, n float64) (HourCount, bool) {
 	var done HourCount
 	hour := floorDiv(nowMS, hourMS)
 	if hour != x.hour {
-		done = HourCount{exchange, x.hour * hourMS, int64(x.pending)}
+		done = HourCount{Exchange: exchange, HourMS: x.hour * hourMS, Count: int64(x.pending)}
 		x.hour, x.pending = hour, 0
 	}
 	x.pending += n
@@ -88,7 +117,8 @@ func (d *Demand) Seen(exchange int, nowMS int64, n float64) (HourCount, bool) {
 }
 
 // Told takes in what a node, this one or another, counted in an hour. Of
-// hours that are hours past nothing is taken: they were.
+// hours that are hours past nothing is taken: they were. The same record again
+// changes nothing.
 func (d *Demand) Told(c HourCount) {
 	if c.Exchange < 0 || c.Exchange >= len(d.exchanges) || c.Count <= 0 {
 		return
@@ -102,26 +132,27 @@ func (d *Demand) Told(c HourCount) {
 	slot := &x.open[hour%openHours]
 	switch {
 	case slot.hour == hour:
-		slot.count += float64(c.Count)
+		slot.told(c.Node, float64(c.Count))
 		return
 	case slot.hour > hour:
 		return
 	}
 	for i := range x.open { // hours whose time is over
-		if o := &x.open[i]; o.count > 0 && o.hour <= hour-2 {
+		if o := &x.open[i]; len(o.nodes) > 0 && o.hour <= hour-2 {
 			x.take(o)
 		}
 	}
-	*slot = openHour{hour, float64(c.Count)}
+	*slot = openHour{hour: hour}
+	slot.told(c.Node, float64(c.Count))
 }
 
 // take moves a whole hour into the week.
 func (x *demand) take(o *openHour) {
-	slot := &x.week[o.hour%weekHours]
+	slot, count := &x.week[o.hour%weekHours], o.count()
 	if *slot == 0 {
-		*slot = o.count
+		*slot = count
 	} else {
-		*slot += weekBlend * (o.count - *slot)
+		*slot += weekBlend * (count - *slot)
 	}
 	x.newest = max(x.newest, o.hour)
 	*o, x.shaped = openHour{}, false
@@ -275,38 +306,4 @@ func floorDiv(a, b int64) int64 {
 		q--
 	}
 	return q
-}
-
-// DemandState is what outlives a restart, by exchange.
-type DemandState struct {
-	Week   []float32 `json:"week"`   // requests of all nodes by hour of the week, the epoch's first
-	Newest int64     `json:"newest"` // last hour since 1970 that is in it
-}
-
-// State copies what was learned about an exchange.
-func (d *Demand) State(exchange int) DemandState {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	x := &d.exchanges[exchange]
-	s := DemandState{Week: make([]float32, weekHours), Newest: x.newest}
-	for i, v := range x.week {
-		s.Week[i] = float32(v)
-	}
-	return s
-}
-
-// Restore puts back what State gave, before the first Seen.
-func (d *Demand) Restore(exchange int, s DemandState) {
-	if len(s.Week) != weekHours {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	x := &d.exchanges[exchange]
-	for i, v := range s.Week {
-		if v >= 0 && !math.IsInf(float64(v), 0) {
-			x.week[i] = float64(v)
-		}
-	}
-	x.newest, x.shaped = s.Newest, false
 }

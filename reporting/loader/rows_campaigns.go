@@ -11,7 +11,7 @@ import (
 )
 
 var shopsTable = &table{name: "grosz.shops", columns: []string{
-	"shop_id", "version", "name", "domain", "url", "currency", "time_zone", "fee_bps", "active", "click_window", "view_window", "loaded_at",
+	"shop_id", "version", "name", "domain", "url", "currency", "time_zone", "fee_bps", "fee_cpm", "active", "click_window", "view_window", "loaded_at",
 }}
 
 var campaignsTable = &table{name: "grosz.campaigns", columns: []string{
@@ -40,7 +40,7 @@ func recordRow(r *campaigns.Record, p place, out emit) error {
 		return deletedRow(r, p, out)
 	case r.Shop != nil:
 		s := r.Shop
-		return put(out, shopsTable, s.ID, r.Version, s.Name, s.Domain, s.URL, s.Currency.String(), s.TimeZone, s.FeeBPS, s.Active, s.ClickWindow, s.ViewWindow, p.loadedAt)
+		return put(out, shopsTable, s.ID, r.Version, s.Name, s.Domain, s.URL, s.Currency.String(), s.TimeZone, s.FeeBPS, cpm(s.FeeCPM), s.Active, s.ClickWindow, s.ViewWindow, p.loadedAt)
 	case r.Campaign != nil:
 		c := r.Campaign
 		return put(out, campaignsTable, c.ID, c.ShopID, r.Version, c.Name, c.Kind, c.Status, c.Targeting,

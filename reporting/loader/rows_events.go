@@ -11,7 +11,7 @@ var errNoID = errors.New("event_id is missing")
 var eventsTable = &table{name: "grosz.events", columns: []string{
 	"event_id", "type", "time", "bid_time", "day", "bid_id", "shop_id", "campaign_id", "creative_id",
 	"exchange", "media", "browser", "user", "settles", "price", "price_status", "bid_price", "currency", "amount",
-	"shop_currency", "rate", "shop_amount", "shop_fee", "disputed", "test", "late", "loss_reason", "min_to_win",
+	"shop_currency", "rate", "shop_amount", "shop_fee", "fee_cpm", "disputed", "test", "late", "loss_reason", "min_to_win",
 	"product", "reason", "raw", "count", "node", "kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
 
@@ -55,7 +55,7 @@ func eventRow(e *events.Event, p place, out emit) error {
 	return put(out, eventsTable,
 		id(e.EventID), string(e.Type), t, bid, day, id(e.BidID), e.ShopID, e.CampaignID, e.CreativeID,
 		e.Exchange, e.Media, e.Browser, e.User, e.Settles, cpm(e.Price), e.PriceStatus, cpm(e.BidPrice), e.Currency.String(), nano(e.Amount),
-		e.ShopCurrency.String(), rate(e.Rate), nano(e.ShopAmount), nano(e.ShopFee), nano(e.Disputed), e.Test, e.Late, uint16(loss), cpm(e.MinToWin),
+		e.ShopCurrency.String(), rate(e.Rate), nano(e.ShopAmount), nano(e.ShopFee), cpm(e.FeeCPM), nano(e.Disputed), e.Test, e.Late, uint16(loss), cpm(e.MinToWin),
 		e.Product, e.Reason, e.Raw, count, e.Node, p.partition, p.offset, p.seq, p.loadedAt)
 }
 

@@ -22,12 +22,12 @@ type Books struct {
 
 type shop struct {
 	zone *time.Location
-	fee  int64
+	fee  money.Fee
 }
 
-// LoadShops reads time zones and fees, before Day and FeeBPS are asked.
+// LoadShops reads time zones and fees, before Day and Fee are asked.
 func (b *Books) LoadShops(ctx context.Context) error {
-	rows, err := b.Conn.Query(ctx, "SELECT shop_id, time_zone, fee_bps FROM grosz.shops FINAL")
+	rows, err := b.Conn.Query(ctx, "SELECT shop_id, time_zone, fee_bps, toString(fee_cpm) FROM grosz.shops FINAL")
 	if err != nil {
 		return fmt.Errorf("read the shops: %w", err)
 	}
@@ -35,9 +35,13 @@ func (b *Books) LoadShops(ctx context.Context) error {
 	b.shops = make(map[uint32]shop)
 	for rows.Next() {
 		var id uint32
-		var zone string
+		var zone, fee string
 		var s shop
-		if err := rows.Scan(&id, &zone, &s.fee); err != nil {
+		err := rows.Scan(&id, &zone, &s.fee.BPS, &fee)
+		if err == nil {
+			err = set(&s.fee.CPM, fee, money.ParseCPM)
+		}
+		if err != nil {
 			return fmt.Errorf("read the shops: %w", err)
 		}
 		if s.zone, err = time.LoadLocation(zone); err != nil {
@@ -57,8 +61,8 @@ func (b *Books) Day(id uint32, ms int64) string {
 	return time.UnixMilli(ms).In(zone).Format(time.DateOnly)
 }
 
-// FeeBPS is the platform's share in basis points.
-func (b *Books) FeeBPS(id uint32) (bps int64, ok bool) {
+// Fee is what the platform takes of the shop today.
+func (b *Books) Fee(id uint32) (fee money.Fee, ok bool) {
 	s, ok := b.shops[id]
 	return s.fee, ok
 }
@@ -86,7 +90,7 @@ func (b *Books) Entries(ctx context.Context, ids []events.ID) (map[events.ID]*En
 
 const eventFields = `lower(hex(bid_id)), toString(type), toUnixTimestamp64Milli(bid_time), shop_id, campaign_id, creative_id,
 	toString(exchange), toString(media), toString(bid_price), toString(currency), toString(shop_currency), toString(rate), test,
-	settles, toString(price_status), toString(amount), toString(shop_amount), toString(shop_fee), toString(reason), raw`
+	settles, toString(price_status), toString(amount), toString(shop_amount), toString(shop_fee), toString(fee_cpm), toString(reason), raw`
 
 // booked folds the events of bids. Each event counts once, as its first
 // delivery, and in the log's order: of one bid all are in one partition.
@@ -123,7 +127,7 @@ func (b *Books) bid(ctx context.Context, ids []events.ID, into map[events.ID]*En
 	}
 	rows, err := b.Conn.Query(ctx, `SELECT lower(hex(bid_id)), 'bid', toUnixTimestamp64Milli(time), shop_id, campaign_id, creative_id,
 		toString(exchange), toString(media), toString(bid_price), toString(currency), toString(shop_currency), toString(rate), test,
-		false, '', '0', '0', '0', '', '' FROM grosz.bids WHERE type = 'bid' AND bid_id IN (`+uuids(open)+`) LIMIT 1 BY bid_id`)
+		false, '', '0', '0', '0', '0', '', '' FROM grosz.bids WHERE type = 'bid' AND bid_id IN (`+uuids(open)+`) LIMIT 1 BY bid_id`)
 	if err != nil {
 		return fmt.Errorf("read the bids: %w", err)
 	}
@@ -149,13 +153,14 @@ type row struct {
 	status           string
 	settles          bool
 	sum              Sum
+	feeCPM           money.CPM
 }
 
 func (e *row) scan(rows driver.Rows) error {
-	var id, price, cur, shopCur, rate, amount, cost, fee string
+	var id, price, cur, shopCur, rate, amount, cost, fee, feeCPM string
 	b := &e.entry
 	if err := rows.Scan(&id, &e.typ, &b.BidMS, &b.Shop, &b.Campaign, &b.Creative, &b.Exchange, &b.Media, &price, &cur, &shopCur, &rate, &b.Test,
-		&e.settles, &e.status, &amount, &cost, &fee, &e.reason, &e.raw); err != nil {
+		&e.settles, &e.status, &amount, &cost, &fee, &feeCPM, &e.reason, &e.raw); err != nil {
 		return err
 	}
 	var err error
@@ -170,6 +175,7 @@ func (e *row) scan(rows driver.Rows) error {
 	keep(set(&e.sum.Amount, amount, money.ParseNano))
 	keep(set(&e.sum.Shop, cost, money.ParseNano))
 	keep(set(&e.sum.Fee, fee, money.ParseNano))
+	keep(set(&e.feeCPM, feeCPM, money.ParseCPM))
 	if cur != "" { // a rejection's may be empty
 		keep(set(&b.Currency, cur, money.ParseCurrency))
 	}
@@ -203,7 +209,7 @@ func (b *Entry) add(e *row) {
 		b.Test = true
 	case e.entry.Test: // AUDIT: says nothing of the bid
 	case e.settles && !b.Settled:
-		b.Settled, b.Status, b.Sum, b.Test = true, e.status, e.sum, false
+		b.Settled, b.Status, b.Sum, b.FeeCPM, b.Test = true, e.status, e.sum, e.feeCPM, false
 	case e.typ != string(events.TypeAdjustment):
 	case events.IsClawback(e.reason):
 		b.Credit = b.Credit.plus(e.sum)

@@ -49,11 +49,12 @@ type Entry struct {
 	Rejected               string // reason of a refused notice, such as expired_billing
 
 	Settled      bool
-	Status       string // how the settling notice's price was read
-	Sum          Sum    // as it settled
-	Corrections  int    // by reports
-	Correction   Sum    // their sum
-	Credit       Sum    // clawbacks: zero or below
+	Status       string    // how the settling notice's price was read
+	Sum          Sum       // as it settled
+	FeeCPM       money.CPM // the fee of a thousand impressions, where it is no share of the cost
+	Corrections  int       // by reports
+	Correction   Sum       // their sum
+	Credit       Sum       // clawbacks: zero or below
 	CreditedRefs []string
 }
 
@@ -119,9 +120,9 @@ func (c *Config) judge(l *Line, b *Entry) (Finding, *events.Event) {
 	case b.Status == events.PriceOK && b.Corrections == 0 && !c.Rules.Drift:
 		return say(Drift, "the notice's price was readable")
 	}
-	to := b.total(target)
+	to := c.total(b, target)
 	// Never below what was credited, in no part.
-	if to.Amount+b.Credit.Amount <= 0 {
+	if b.Credit.Amount < 0 && to.Amount+b.Credit.Amount <= 0 {
 		to = Sum{-b.Credit.Amount, -b.Credit.Shop, -b.Credit.Fee}
 	}
 	to.Shop, to.Fee = max(to.Shop, -b.Credit.Shop), max(to.Fee, -b.Credit.Fee)
@@ -137,9 +138,21 @@ func (c *Config) judge(l *Line, b *Entry) (Finding, *events.Event) {
 }
 
 // total is what a bid costs at an amount: converted by the bid's rate, and the
-// fee in the share that it was booked in.
-func (b *Entry) total(amount money.Nano) Sum {
-	return Sum{amount, amount.Convert(b.Rate), portion(b.Sum.Fee, amount, b.Sum.Amount)}
+// fee in the share that it was booked in. A fee of so much an impression is
+// for the impression, whatever that costs. What settled for nothing tells no
+// share: the shop's of today it is.
+func (c *Config) total(b *Entry, amount money.Nano) Sum {
+	to := Sum{Amount: amount, Shop: amount.Convert(b.Rate)}
+	switch {
+	case b.FeeCPM != 0:
+		to.Fee = b.Sum.Fee
+	case b.Sum.Amount == 0:
+		fee, _ := c.Fee(b.Shop)
+		to.Fee = to.Shop.Fee(fee.BPS)
+	default:
+		to.Fee = portion(b.Sum.Fee, amount, b.Sum.Amount)
+	}
+	return to
 }
 
 // unsettled is a line of a bid that no notice settled.
@@ -152,7 +165,7 @@ func (c *Config) unsettled(l *Line, b *Entry, f Finding) (Finding, *events.Event
 	if c.SettleType != nil {
 		settle = c.SettleType(b.Media)
 	}
-	fee, known := c.FeeBPS(b.Shop)
+	fee, known := c.Fee(b.Shop)
 	if !c.Rules.Missing || settle == "" || !known || l.Amount == 0 {
 		return f, nil
 	}
@@ -161,7 +174,7 @@ func (c *Config) unsettled(l *Line, b *Entry, f Finding) (Finding, *events.Event
 	e.Settles, e.Late = true, true
 	e.Price, e.PriceStatus, e.Disputed = cpm(l.Amount), events.PriceReport, l.Amount-amount
 	e.Amount, e.ShopAmount = amount, amount.Convert(b.Rate)
-	e.ShopFee = e.ShopAmount.Fee(fee)
+	e.ShopFee, e.FeeCPM = fee.Of(e.ShopAmount), fee.CPM
 	f.Kind, f.Change = Booked, amount
 	return f, &e
 }

@@ -85,7 +85,7 @@ func (b *books) show() {
 		}
 		b.ids[e.EventID] = true
 		b.events = append(b.events, *e)
-		r := row{typ: string(e.Type), reason: e.Reason, raw: e.Raw, status: e.PriceStatus, settles: e.Settles, sum: Sum{e.Amount, e.ShopAmount, e.ShopFee}}
+		r := row{typ: string(e.Type), reason: e.Reason, raw: e.Raw, status: e.PriceStatus, settles: e.Settles, sum: Sum{e.Amount, e.ShopAmount, e.ShopFee}, feeCPM: e.FeeCPM}
 		b.entries[e.BidID].add(&r)
 	}
 	b.late = nil
@@ -94,7 +94,7 @@ func (b *books) show() {
 func (b *books) config(found *[]Finding) Config {
 	return Config{
 		Exchange: "x", Books: b, NowMS: noon + 86_400_000, Day: func(uint32) string { return "2026-03-11" }, Node: "n", Reference: "march.csv",
-		SettleType: func(string) events.Type { return events.TypeBilling }, FeeBPS: func(uint32) (int64, bool) { return 1250, true },
+		SettleType: func(string) events.Type { return events.TypeBilling }, Fee: func(uint32) (money.Fee, bool) { return money.Fee{BPS: 1250}, true },
 		Book:  func(_ context.Context, list []events.Event) error { b.late = append(b.late, list...); return nil },
 		Found: func(f Finding) error { *found = append(*found, f); return nil },
 	}

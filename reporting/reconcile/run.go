@@ -17,7 +17,7 @@ type Source interface {
 	EachSettled(ctx context.Context, exchange string, fromMS, toMS int64, fn func(id events.ID, amount money.Nano, currency money.Currency) error) error
 }
 
-// Config of a Run. Exchange, Books, Day, FeeBPS and Book are needed.
+// Config of a Run. Exchange, Books, Day, Fee and Book are needed.
 type Config struct {
 	Exchange string // whose report it is
 	Columns  Columns
@@ -26,7 +26,7 @@ type Config struct {
 	// SettleType is the event that settles a media type at the exchange; nil:
 	// nothing is settled by a report.
 	SettleType func(media string) events.Type
-	FeeBPS     func(shop uint32) (bps int64, ok bool)
+	Fee        func(shop uint32) (fee money.Fee, ok bool) // the shop's, today
 	NowMS      int64
 	Day        func(shop uint32) string // NowMS's date in the shop's time zone
 	Node       string

@@ -85,10 +85,13 @@ func TestClicksAreLearnedAndCalibrated(t *testing.T) {
 		n, least = 100_000, 0.5
 	}
 	w, tr := newWorld(7, -3.2), trainer(t, Config{})
+	kinds := groups{}
 	var e Example
 	for i := range n {
 		tr.at(int64(i) * 10)
-		tr.Learn(value.Click, &e, w.rng.Float64() < sigmoid(w.draw(&e)), 1)
+		y := w.rng.Float64() < sigmoid(w.draw(&e))
+		kinds.learned(&e, y)
+		tr.Learn(value.Click, &e, y, 1)
 	}
 	m := tr.Model(1)
 	require.NoError(t, m.Validate())
@@ -104,6 +107,7 @@ func TestClicksAreLearnedAndCalibrated(t *testing.T) {
 		require.True(t, ok)
 		ys[i], ps[i] = w.rng.Float64() < qs[i], p
 		expected[e.Shop] += p
+		kinds.predicted(&e, p, qs[i])
 		if ys[i] {
 			clicks[e.Shop]++
 			rate += 1.0 / trials
@@ -115,6 +119,9 @@ func TestClicksAreLearnedAndCalibrated(t *testing.T) {
 	gain := (none - learned) / (none - truth)
 	t.Logf("information gain %.4f of the truth's; click rate %.4f", gain, rate)
 	assert.Greater(t, gain, least)
+	if !raceOn {
+		kinds.check(t)
+	}
 	for shop, y := range clicks {
 		if y >= 2_000 && !raceOn {
 			assert.InDelta(t, 1, expected[shop]/y, 0.03+2/math.Sqrt(y), "shop %d: %.0f clicks", shop, y)
