@@ -60,8 +60,8 @@ STAGES := ^Benchmark(World|Match|ParseCorpus|Lookup|Decide|SelfCheck|Banner|Nati
 bench-parts: ## every benchmark there is
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./...
 
-bench-warehouse: build libchdb ## fill a warehouse with synthetic events and time every view (BIDS=4000000)
-	$(BIN) volume --bids $${BIDS:-4000000}
+bench-warehouse: build libchdb ## fill a warehouse with synthetic events, time every view, and see how soon events can be read (BIDS=4000000 RATE=5000)
+	$(BIN) volume --bids $${BIDS:-4000000} --rate $${RATE:-5000}
 
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}

@@ -10,5 +10,10 @@
 // the traffic; beside them, 40 counts a minute of one node. There are 20 shops, 60
 // campaigns, 4 exchanges, 300 sites and 3 million people.
 //
-// Slow, a tool. Imports reporting/schema and reporting/rollup.
+// Then events are sent at a steady rate by the way that a bidder's notices take,
+// through a spool, Kafka and the loader, into the same warehouse, and each is
+// timed from when it was due until a query returned it.
+//
+// Slow, a tool. Imports reporting/schema, rollup and loader, the events' room
+// and bench/load.
 package volume

@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/grosz/grosz/bench/load"
 	"github.com/grosz/grosz/reporting/rollup"
 	"github.com/grosz/grosz/reporting/schema"
 )
@@ -27,18 +28,27 @@ type Config struct {
 	Slice int
 	// Now dates the traffic: the days before it.
 	Now time.Time
-	Log *slog.Logger
+	// Process is the engine's, whose CPU time is told beside the time that
+	// passes; 0: it is not.
+	Process int
+	// Live asks every view before the roll-ups are worked out, too: of many
+	// rows that takes long.
+	Live bool
+	Log  *slog.Logger
 }
 
 // Result of a Run.
 type Result struct {
 	Rows   uint64 // loaded, all tables
-	Loaded time.Duration
-	Rolled time.Duration // until every unit was worked out
+	Loaded Took
+	Rolled Took // until every unit was worked out
 	Units  int
 	Tables []Table
 	Views  []View // before the roll-ups, then after them
 }
+
+// Took is the time that passed, and the engine's CPU time in it, of all cores.
+type Took struct{ Time, CPU time.Duration }
 
 // Table is how big one is.
 type Table struct {
@@ -50,8 +60,8 @@ type Table struct {
 // View is how long a question took.
 type View struct {
 	Name          string
-	Live, Rolled  time.Duration // without and with roll-ups
-	RollupsAnswer bool          // it reads roll-ups alone
+	Live, Rolled  Took // without and with roll-ups
+	RollupsAnswer bool // it reads roll-ups alone
 }
 
 // questions are asked of every documented view.
@@ -125,11 +135,17 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
 	if err := fill(ctx, conn, &cfg, r, out); err != nil {
 		return nil, err
 	}
-	if r.Views, err = ask(ctx, conn); err != nil {
+	watch := stopwatch{cfg.Process}
+	if cfg.Live {
+		if r.Views, err = ask(ctx, conn, watch, 1); err != nil {
+			return nil, err
+		}
+	}
+	took, err := watch.start()
+	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	roller, err := rollup.New(rollup.Config{ClickHouse: cfg.ClickHouse, Margin: rollup.NoMargin}, metrics.NewSet(), cfg.Log)
+	roller, err := rollup.New(rollup.Config{ClickHouse: cfg.ClickHouse, Margin: rollup.NoMargin, Hours: atOnce(hours, cfg.Bids), Days: atOnce(shops*days, cfg.Bids)}, metrics.NewSet(), cfg.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -143,14 +159,21 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
 		}
 		r.Units += n
 	}
-	r.Rolled = time.Since(began)
-	after, err := ask(ctx, conn)
+	if r.Rolled, err = took(); err != nil {
+		return nil, err
+	}
+	after, err := ask(ctx, conn, watch, 2)
 	if err != nil {
 		return nil, err
 	}
 	for i := range after {
-		r.Views[i].Rolled = after[i].Live
+		after[i].Rolled = after[i].Live
+		after[i].Live = Took{}
+		if cfg.Live {
+			after[i].Live = r.Views[i].Live
+		}
 	}
+	r.Views = after
 	err = conn.Select(ctx, &r.Tables, `SELECT table AS name, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts
 		WHERE database = 'grosz' AND active GROUP BY table HAVING rows > 0 ORDER BY bytes DESC`)
 	if err != nil {
@@ -161,6 +184,10 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
 
 func fill(ctx context.Context, conn driver.Conn, cfg *Config, r *Result, out io.Writer) error {
 	start := cfg.Now.UTC().Truncate(24 * time.Hour).Add(-days * 24 * time.Hour)
+	took, err := stopwatch{cfg.Process}.start()
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	for from := 0; from < cfg.Bids; from += cfg.Slice {
 		for _, sql := range slice(start, cfg.Bids, from, min(cfg.Slice, cfg.Bids-from)) {
@@ -170,7 +197,9 @@ func fill(ctx context.Context, conn driver.Conn, cfg *Config, r *Result, out io.
 		}
 		fmt.Fprintf(out, "  %d of %d bids after %s\n", min(from+cfg.Slice, cfg.Bids), cfg.Bids, time.Since(began).Round(time.Second))
 	}
-	r.Loaded = time.Since(began)
+	if r.Loaded, err = took(); err != nil {
+		return err
+	}
 	if err := conn.Exec(ctx, tallies(start)); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
@@ -180,18 +209,52 @@ func fill(ctx context.Context, conn driver.Conn, cfg *Config, r *Result, out io.
 	return nil
 }
 
-// ask times every question: the better of two.
-func ask(ctx context.Context, conn driver.Conn) ([]View, error) {
+// stopwatch times what a process is asked to do.
+type stopwatch struct{ process int }
+
+func (s stopwatch) cpu() (time.Duration, error) {
+	if s.process == 0 {
+		return 0, nil
+	}
+	u, err := load.ReadUsage(s.process)
+	return u.CPU, err
+}
+
+// start returns what says how long it took since.
+func (s stopwatch) start() (func() (Took, error), error) {
+	before, err := s.cpu()
+	began := time.Now()
+	return func() (Took, error) {
+		t := Took{Time: time.Since(began)}
+		after, err := s.cpu()
+		t.CPU = after - before
+		return t, err
+	}, err
+}
+
+// ask times every question: the best of some tries, by each measure.
+func ask(ctx context.Context, conn driver.Conn, watch stopwatch, tries int) ([]View, error) {
 	var all []View
 	for _, q := range questions {
 		v := View{Name: q.name, RollupsAnswer: q.rollups}
-		for try := range 2 {
-			began := time.Now()
+		for try := range tries {
+			took, err := watch.start()
+			if err != nil {
+				return nil, err
+			}
 			if err := conn.Exec(ctx, q.sql+" FORMAT Null"); err != nil {
 				return nil, fmt.Errorf("%s: %w", q.name, err)
 			}
-			if took := time.Since(began); try == 0 || took < v.Live {
-				v.Live = took
+			t, err := took()
+			if err != nil {
+				return nil, err
+			}
+			if try > 0 {
+				t = Took{min(t.Time, v.Live.Time), min(t.CPU, v.Live.CPU)}
+			}
+			v.Live = t
+			if t.Time > slow {
+				break
 			}
 		}
 		all = append(all, v)
@@ -199,17 +262,55 @@ func ask(ctx context.Context, conn driver.Conn) ([]View, error) {
 	return all, nil
 }
 
+// Units of the synthetic traffic: of bids and of what follows them.
+const (
+	shops = 20
+	hours = 2 * shops * days * 24
+)
+
+// atOnce is how many units hold about 900,000 bids, so that a statement stays
+// within its share of the engine's memory.
+func atOnce(units, bids int) int { return max(20, min(6000, units*900_000/bids)) }
+
+// slow is what is not asked again.
+const slow = 10 * time.Second
+
+// Goals: of roll-ups, and of every other view.
+const (
+	rollupGoal = 200 * time.Millisecond
+	viewGoal   = 2 * time.Second
+)
+
+// missed says whether a view took longer than its goal, with roll-ups.
+func (v *View) missed() bool {
+	if v.RollupsAnswer {
+		return v.Rolled.Time > rollupGoal
+	}
+	return v.Rolled.Time > viewGoal
+}
+
 // Print writes the result as a person reads it.
 func (r *Result) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%d rows made and loaded in %s, %.0f rows/s; %d units worked out in %s\n\n", r.Rows, r.Loaded.Round(time.Second), float64(r.Rows)/r.Loaded.Seconds(), r.Units, r.Rolled.Round(time.Second))
+	fmt.Fprintf(w, "%d rows made and loaded in %s, %.0f rows/s (%s of CPU); %d units worked out in %s (%s of CPU)\n\n", r.Rows,
+		r.Loaded.Time.Round(time.Second), float64(r.Rows)/r.Loaded.Time.Seconds(), r.Loaded.CPU.Round(time.Second), r.Units, r.Rolled.Time.Round(time.Second), r.Rolled.CPU.Round(time.Second))
 	fmt.Fprintln(w, "table\trows\tMB\tbytes/row")
 	for _, t := range r.Tables {
 		fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\n", t.Name, t.Rows, float64(t.Bytes)/1e6, float64(t.Bytes)/float64(t.Rows))
 	}
-	fmt.Fprintln(w, "\nquestion\twithout roll-ups\twith")
+	fmt.Fprintln(w, "\nquestion\ttime\tCPU\twithout roll-ups\tCPU\t")
+	over := 0
 	for _, v := range r.Views {
-		fmt.Fprintf(w, "%s\t%.2f s\t%.2f s\n", v.Name, v.Live.Seconds(), v.Rolled.Seconds())
+		live, note := "\t", ""
+		if v.Live.Time > 0 {
+			live = fmt.Sprintf("%.2f s\t%.2f s", v.Live.Time.Seconds(), v.Live.CPU.Seconds())
+		}
+		if v.missed() {
+			note = "over its goal"
+			over++
+		}
+		fmt.Fprintf(w, "%s\t%.2f s\t%.2f s\t%s\t%s\n", v.Name, v.Rolled.Time.Seconds(), v.Rolled.CPU.Seconds(), live, note)
 	}
+	fmt.Fprintf(w, "\n%d of %d are over their goal: 0.2 s of what roll-ups answer, 2 s of all else\n", over, len(r.Views))
 	return w.Flush()
 }

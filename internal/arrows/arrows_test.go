@@ -96,7 +96,7 @@ func may() map[string][]string {
 
 		"bench/pacesim": {"internal/..."},
 		"bench/fleet":   {"bench/pacesim", "events", "pacing", "pacing/ledger", "pacing/plan", "internal/..."},
-		"bench/volume":  {"reporting/rollup", "reporting/schema", "internal/..."},
+		"bench/volume":  {"bench/load", "events", "events/kafka", "events/spool", "reporting/loader", "reporting/rollup", "reporting/schema", "internal/..."},
 
 		"internal": {"internal/..."},
 		"docs":     {"internal/..."},

@@ -76,9 +76,9 @@ const sweepEvery = time.Hour
 type Roller struct {
 	cfg    Config
 	log    *slog.Logger
-	levels [2]level
+	levels [3]level
 
-	units   [2]*metrics.Counter // by level
+	units   [3]*metrics.Counter // by level
 	errors  *metrics.Counter
 	seconds *metrics.Histogram
 	// afterFill, for tests, runs between a version's rows and the note that
@@ -92,8 +92,9 @@ func New(cfg Config, set *metrics.Set, log *slog.Logger) (*Roller, error) {
 		return nil, err
 	}
 	return &Roller{
-		cfg: cfg.withDefaults(), log: log, levels: [2]level{hourLevel(), dayLevel()},
-		units:  [2]*metrics.Counter{set.NewCounter(`grosz_rollup_units_total{level="hour"}`), set.NewCounter(`grosz_rollup_units_total{level="day"}`)},
+		cfg: cfg.withDefaults(), log: log, levels: [3]level{hourLevel(), dayLevel(), seenLevel()},
+		units: [3]*metrics.Counter{set.NewCounter(`grosz_rollup_units_total{level="hour"}`), set.NewCounter(`grosz_rollup_units_total{level="day"}`),
+			set.NewCounter(`grosz_rollup_units_total{level="seen"}`)},
 		errors: set.NewCounter("grosz_rollup_errors_total"), seconds: set.NewHistogram("grosz_rollup_duration_seconds"),
 	}, nil
 }
@@ -143,7 +144,7 @@ func (r *Roller) Run(ctx context.Context) error {
 // Round works out a bounded number of units and returns how many they were.
 func (r *Roller) Round(ctx context.Context, conn driver.Conn) (int, error) {
 	all := 0
-	for i, limit := range []int{r.cfg.Hours, r.cfg.Days} {
+	for i, limit := range []int{r.cfg.Hours, r.cfg.Days, r.cfg.Days} {
 		began := time.Now()
 		n, err := r.work(ctx, conn, r.levels[i], limit)
 		if err != nil {

@@ -31,6 +31,11 @@ var Facts string
 //go:embed migrations/price_facts.inc
 var PriceFacts string
 
+// SeenFacts is likewise how many impressions were seen, for a table of days.
+//
+//go:embed migrations/seen_facts.inc
+var SeenFacts string
+
 // Migration is one file of SQL. Its statements must be safe to run twice (IF
 // NOT EXISTS, OR REPLACE): ClickHouse has no lock or transaction around them,
 // so that two loaders that start together both run them. What several views
