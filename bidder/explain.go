@@ -79,6 +79,7 @@ func (b *Bidder) ExplainWith(exchange string, request []byte, opt ExplainOptions
 		day := e.b.days.at(camp.Shop.Location, o.nowMS).number
 		s := b.book.Account(camp.ID).State(day)
 		e.spend(camp, s.Used, s.DayUsed)
+		e.lendAs(b, camp.ID)
 	}
 	return e.explain()
 }
@@ -396,6 +397,7 @@ func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *Expl
 	if camp.Budget.Total > 0 || camp.Budget.Day > 0 {
 		b.Free = &free
 	}
+	e.leased(camp, out, day)
 	if b.Hold > free && !c.view.Test { // a test bid holds nothing
 		out.Failing = append(out.Failing, Miss{Rule: ReasonBudget.String(), Detail: fmt.Sprintf("an impression takes %v %s, %v are free", b.Hold, camp.Shop.Currency, free)})
 	}

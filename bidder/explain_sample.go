@@ -67,6 +67,10 @@ type SampledCount struct {
 	Seen     int        `json:"seen"` // by the person, within the cap's hours
 	Used     money.Nano `json:"used"`
 	DayUsed  money.Nano `json:"day_used"`
+	// Leases that the node had for it, and whether none was to be had for
+	// the shop's balance.
+	Leases []pacing.Lent `json:"leases,omitempty"`
+	Poor   bool          `json:"poor,omitempty"`
 }
 
 // Sampler keeps a bounded sample of live decisions. Hot: a request that is
@@ -198,8 +202,9 @@ func (s *Sampler) count(c *bidContext, p *Sample) bool {
 
 func (s *Sampler) used(c *bidContext, k int32) SampledCount {
 	camp := c.state.Snapshot.Campaigns[k]
-	state := c.state.accounts[k].State(s.b.days.at(camp.Shop.Location, c.nowMS).number)
-	out := SampledCount{Campaign: camp.ID, Used: state.Used, DayUsed: state.DayUsed}
+	account := c.state.accounts[k]
+	state := account.State(s.b.days.at(camp.Shop.Location, c.nowMS).number)
+	out := SampledCount{Campaign: camp.ID, Used: state.Used, DayUsed: state.DayUsed, Leases: account.Wallet().Lent(), Poor: account.Wallet().Poor()}
 	if limit := camp.Frequency; limit.Impressions > 0 && !c.user.IsZero() {
 		out.Seen = s.b.frequency.Count(segments.Pseudonym(camp.Shop.Salt, c.user), camp.ID, c.nowMS-int64(limit.Hours)*60*60*1000)
 	}
@@ -207,6 +212,11 @@ func (s *Sampler) used(c *bidContext, k int32) SampledCount {
 		if o := &c.bids[i]; o.campaign == k && !c.view.Test {
 			out.Used -= o.hold
 			out.DayUsed -= o.hold
+			for j := range out.Leases {
+				if out.Leases[j].Lease == o.lease {
+					out.Leases[j].Left += o.hold
+				}
+			}
 		}
 	}
 	return out
@@ -309,6 +319,7 @@ func (b *Bidder) Replay(p *Sample) (Replayed, error) {
 			continue
 		}
 		s.spend(camp, n.Used, n.DayUsed)
+		s.lend(n.Campaign, n.Leases, n.Poor)
 		// Past the cap one more is as good as many.
 		for range min(n.Seen, camp.Frequency.Impressions+1) {
 			s.frequency.Add(segments.Pseudonym(camp.Shop.Salt, p.user), n.Campaign, p.TimeMS)

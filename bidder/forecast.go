@@ -243,11 +243,12 @@ func (r *replaying) note(s *RequestSample, o *bid) {
 		market = int32(len(out.Markets))
 		r.markets[key], out.Markets = market, append(out.Markets, key)
 	}
-	person, ok := int32(0), false
-	if s.User.IsZero() {
+	person, met := r.people[s.User]
+	switch {
+	case s.User.IsZero():
 		r.nobody--
 		person = r.nobody
-	} else if person, ok = r.people[s.User]; !ok {
+	case !met:
 		person = int32(len(r.people))
 		r.people[s.User] = person
 	}

@@ -19,9 +19,8 @@ const planRounds = plan.PlanEveryMS / 50
 // pacer is a campaign's plan, which outlives a State. live is housekeeping's;
 // pace is everybody's.
 type pacer struct {
-	live  *plan.Live
-	pace  *plan.Pace
-	saved int64 // ms: of the state that it was restored from
+	live *plan.Live
+	pace *plan.Pace
 }
 
 // nodeShare is the part of what all nodes settle, of paced campaigns, that

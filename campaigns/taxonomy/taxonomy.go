@@ -77,12 +77,6 @@ func ProductCategories(s string) []string {
 	return tables().goods[strings.ToLower(strings.TrimSpace(s))]
 }
 
-// Known tells whether a content category is in the tables. Not hot.
-func Known(id string) bool {
-	_, ok := tables().also[id]
-	return ok
-}
-
 func lines(text string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for l := range strings.Lines(text) {

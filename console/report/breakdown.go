@@ -3,9 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 )
 
 // Breakdown is what a part of a shop's results is: all of one day, domain,
@@ -40,9 +38,6 @@ func dimensions() map[string]string {
 	}
 }
 
-// Dimensions lists the ways to break results down.
-func Dimensions() []string { return slices.Sorted(maps.Keys(dimensions())) }
-
 // MaxParts bounds the rows of a breakdown; those that cost most are kept.
 const MaxParts = 2_000
 
@@ -51,7 +46,7 @@ type Question struct {
 	Shop uint32
 	// Campaign narrows it to one; 0 means all.
 	Campaign uint32
-	// By is one of Dimensions.
+	// By is a key of dimensions.
 	By string
 	// From and To are days, inclusive, YYYY-MM-DD, of Zone, an IANA name.
 	From, To, Zone string

@@ -23,7 +23,7 @@ type Moment struct {
 	Shop uint32
 	// Campaign narrows it to one; 0 means all.
 	Campaign uint32
-	// By, one of Dimensions, and Key narrow it to a part; empty means all. Zone
+	// By, a key of dimensions, and Key narrow it to a part; empty means all. Zone
 	// is the shop's, for parts that are hours or days.
 	By, Key, Zone string
 	From, At, To  int64

@@ -214,7 +214,7 @@ func (r *Refresher) tell() {
 	if cur == r.told {
 		return
 	}
-	if r.told != nil && r.Expired() {
+	if r.Expired() {
 		r.cfg.Log.Error("exchange rates are too old: nothing is converted", "age", r.age(r.cfg.Clock.NowMS()).Round(time.Second))
 	}
 	r.told = cur

@@ -127,7 +127,8 @@ func Needed(base, rel, share float64) float64 {
 	pool := more*(1-share) + base*share
 	null := math.Sqrt(pool * (1 - pool) * (1/(1-share) + 1/share))
 	alt := math.Sqrt(more*(1-more)/(1-share) + base*(1-base)/share)
-	return math.Ceil(math.Pow((z975*null+z80*alt)/(more-base), 2))
+	root := (z975*null + z80*alt) / (more - base)
+	return math.Ceil(root * root)
 }
 
 // means is the lift of orders: people who did not buy count as nought.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // The library that this package is built for. scripts/libchdb.sh reads these
@@ -20,22 +19,6 @@ const (
 
 // ErrNoLibrary is in the error of FindLibrary when libchdb is nowhere.
 var ErrNoLibrary = errors.New("libchdb, the embedded ClickHouse engine, is missing")
-
-// LibraryPackage is the npm package that carries libchdb for this system, or an
-// error that names the systems which have one.
-func LibraryPackage() (string, error) {
-	switch runtime.GOOS + "/" + runtime.GOARCH {
-	case "linux/amd64":
-		return "@chdb/lib-linux-x64-gnu", nil
-	case "linux/arm64":
-		return "@chdb/lib-linux-arm64-gnu", nil
-	case "darwin/amd64":
-		return "@chdb/lib-darwin-x64", nil
-	case "darwin/arm64":
-		return "@chdb/lib-darwin-arm64", nil
-	}
-	return "", fmt.Errorf("warehouse: there is no libchdb for %s/%s, only for linux and darwin on amd64 and arm64", runtime.GOOS, runtime.GOARCH)
-}
 
 // LibraryCachePath is where scripts/libchdb.sh puts the library and FindLibrary
 // looks last: $GROSZ_HOME/lib/libchdb-VERSION/libchdb.so, or without GROSZ_HOME the
