@@ -21,7 +21,7 @@ const newCampaign = math.MaxUint32
 
 // Bounds of a replay.
 const (
-	forecastTime = 1200 * time.Millisecond
+	forecastTime = 900 * time.Millisecond
 	forecastBids = 30_000 // of each of the two passes
 	rendered     = 200    // bids whose ads are written, too
 	forecastLook = 32     // requests between looks at the time

@@ -29,10 +29,18 @@ func heldOut(camp *campaigns.CompiledCampaign, user uint64) bool {
 	return int64((x^x>>32)%holdoutParts) < camp.HoldoutBPS
 }
 
-// predictedWin is how likely a bid wins, in 10⁻⁹: the share of the exchange's
-// bids of the media type that were settled lately. Both arms are told by it,
-// so that it need not be right, only alike.
+// predictedWin is how likely a bid wins, in 10⁻⁹. In an open first-price
+// auction whose exchange's prices are known it is what those say of this bid
+// on this placement; else the share of the exchange's bids of the media type
+// that were settled lately. Both arms are told by it, so that it need not be
+// right, only alike.
 func (b *Bidder) predictedWin(c *bidContext, o *bid) int64 {
+	t := terms{c: c, imp: &c.view.Imps[o.imp], index: o.imp, media: o.media}
+	if m := c.exchange.market; m != nil && o.deal == nil && t.firstPrice() {
+		if view := m.View(); view.Known() {
+			return max(int64(view.Chance(t.priceGroup(), o.price)*1e9), 1)
+		}
+	}
 	return max(int64(float64(b.book.WinRate(c.exchange.delayClass(o.media)))*1e9), 1)
 }
 

@@ -252,14 +252,14 @@ func (s *Server) runSweeps(ctx context.Context) {
 }
 
 // fillAssets writes into creatives what the files are that they name.
-func fillAssets(ctx context.Context, tx *store.Tx, c *campaigns.Campaign, p *problems) error {
+func fillAssets(ctx context.Context, r store.Reader, c *campaigns.Campaign, p *problems) error {
 	for i := range c.Creatives {
 		cr, at := &c.Creatives[i], indexed("body.creatives", i)
 		cr.Image = nil
 		if cr.Asset == "" {
 			continue
 		}
-		a, err := tx.Asset(ctx, c.ShopID, cr.Asset)
+		a, err := r.Asset(ctx, c.ShopID, cr.Asset)
 		if errors.Is(err, store.ErrNotFound) {
 			p.add(at+".asset", "the shop has no such file: upload it first")
 			cr.Asset = ""

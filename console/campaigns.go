@@ -111,11 +111,11 @@ func (s *Server) createCampaign(ctx context.Context, in *createCampaignInput) (*
 		}
 		doc := v.Campaign
 		doc.ID, doc.ShopID, doc.Version = 0, in.Shop, 0
-		if err := fillAssets(ctx, tx, &doc, &p); err != nil {
+		if err := fillAssets(ctx, tx.Reader, &doc, &p); err != nil {
 			return err
 		}
 		checkCampaign(&doc, nil, &shop.Shop, &p)
-		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx, &doc, &p)); err != nil {
+		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx.Reader, &doc, &p)); err != nil {
 			return err
 		}
 		if err := p.err(); err != nil {
@@ -176,11 +176,11 @@ func (s *Server) updateCampaign(ctx context.Context, in *updateCampaignInput) (*
 		if err != nil {
 			return err
 		}
-		if err := fillAssets(ctx, tx, &doc, &p); err != nil {
+		if err := fillAssets(ctx, tx.Reader, &doc, &p); err != nil {
 			return err
 		}
 		checkCampaign(&doc, &old.Campaign, &shop.Shop, &p)
-		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx, &doc, &p)); err != nil {
+		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &p), checkLists(ctx, tx.Reader, &doc, &p)); err != nil {
 			return err
 		}
 		if err := p.err(); err != nil {

@@ -125,16 +125,25 @@ func (s *Server) forecast(ctx context.Context, in *forecastInput) (*forecastOutp
 	if q.Figures != nil {
 		return &forecastOutput{figuresForecast(q, doc, &shop.Shop)}, nil
 	}
+	// The past is asked for while the bidder replays.
+	learnt := make(chan forecast.Input, 1)
+	past, stop := context.WithCancel(ctx)
+	go func() { learnt <- s.experience(past, in.Shop) }()
 	bids, err := s.askForecast(ctx, in.Shop, doc)
+	if err != nil {
+		stop()
+	}
+	was := <-learnt
+	stop()
 	if err != nil {
 		return nil, err
 	}
 	input := forecast.Input{
+		Landscape: was.Landscape, Clicks: was.Clicks, Orders: was.Orders,
 		Bids: bids, Days: float64(q.Days), Budget: float64(budgetOf(q, doc)) / money.NanoUnit,
 		Even: doc.Pacing == campaigns.PacingEven || doc.Pacing == campaigns.PacingFront, Seed: seedOf(raw),
 	}
 	input.Caps = capsOf(&doc.Frequency)
-	s.experience(ctx, in.Shop, &input)
 	res := forecast.Replay(input)
 	return &forecastOutput{forecastView("replay", &res, q.Days, &shop.Shop)}, nil
 }
@@ -214,17 +223,12 @@ func (s *Server) forecastCampaign(ctx context.Context, shop store.Shop, q *Forec
 	if len(doc.Creatives) == 0 { // what is not drawn yet can be forecast: a banner and a native ad of the shop's own
 		doc.Creatives = []campaigns.Creative{{Media: campaigns.MediaBanner, Title: shop.Name, CTA: "…"}, {Media: campaigns.MediaNative, Title: shop.Name, CTA: "…"}}
 	}
-	err := s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
-		if err := fillAssets(ctx, tx, &doc, &inner); err != nil {
-			return err
-		}
-		checkCampaign(&doc, old, &shop.Shop, &inner)
-		if err := errors.Join(checkNamed(ctx, tx.Reader, &doc, &inner), checkLists(ctx, tx, &doc, &inner)); err != nil {
-			return err
-		}
-		return errNothingStored
-	})
-	if err != nil && !errors.Is(err, errNothingStored) {
+	view := s.store.View()
+	if err := fillAssets(ctx, view, &doc, &inner); err != nil {
+		return nil, err
+	}
+	checkCampaign(&doc, old, &shop.Shop, &inner)
+	if err := errors.Join(checkNamed(ctx, view, &doc, &inner), checkLists(ctx, view, &doc, &inner)); err != nil {
 		return nil, err
 	}
 	for i := range doc.Creatives { // new ones have no id before they are stored
@@ -241,9 +245,6 @@ func (s *Server) forecastCampaign(ctx context.Context, shop store.Shop, q *Forec
 	}
 	return &doc, nil
 }
-
-// errNothingStored ends a transaction that was only to look.
-var errNothingStored = errors.New("nothing is stored")
 
 // budgetOf is the budget for all of the days, nano-units; 0: none.
 func budgetOf(q *ForecastRequest, doc *campaigns.Campaign) money.Nano {
@@ -286,11 +287,11 @@ func seedOf(raw []byte) uint64 {
 	return h.Sum64()
 }
 
-// experience adds what the past teaches; without it the forecast is wider.
-func (s *Server) experience(ctx context.Context, shop uint32, in *forecast.Input) {
+// experience is what the past teaches; without it a forecast is wider.
+func (s *Server) experience(ctx context.Context, shop uint32) (in forecast.Input) {
 	past, ok := s.reports.(ForecastReports)
 	if !ok {
-		return
+		return in
 	}
 	rows, err := past.Landscape(ctx, s.clock.NowMS())
 	if err == nil {
@@ -303,9 +304,10 @@ func (s *Server) experience(ctx context.Context, shop uint32, in *forecast.Input
 			in.Orders = forecast.Level{Seen: was.Orders, Expected: was.OrdersExpected}
 		}
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		s.log.Warn("a forecast goes without the past", "shop", shop, "err", err)
 	}
+	return in
 }
 
 // askForecast has the bidder answer its sample of requests anew.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grosz/grosz/console/report"
+	"github.com/grosz/grosz/console/store"
 	"github.com/grosz/grosz/reporting/lift"
 )
 
@@ -151,4 +152,24 @@ func TestLift(t *testing.T) {
 func (f *fakeReports) Lift(_ context.Context, shop, _ uint32) ([]report.LiftBuyers, error) {
 	f.shop = shop
 	return nil, f.err
+}
+
+// A forecast reads: it comes while somebody else's change is under way.
+func TestForecastWaitsForNoChange(t *testing.T) {
+	b := start(t, nil)
+	_, key := b.shop()
+	held, let := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- b.s.store.Write(context.Background(), store.Actor{Name: "admin"}, func(*store.Tx) error {
+			close(held)
+			<-let
+			return nil
+		})
+	}()
+	<-held
+	a := b.call(key, "POST", "/api/v1/shops/1/forecast", `{"campaign":`+forecastDoc+`,"figures":{"visits":40000,"conversion_rate":0.012}}`)
+	close(let)
+	require.NoError(t, <-done)
+	require.Equal(t, 200, a.code, a.body)
 }

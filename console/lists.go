@@ -163,8 +163,8 @@ func (s *Server) deleteList(ctx context.Context, in *ListPath) (*empty, error) {
 }
 
 // checkLists finds lists that a campaign names and the shop has not.
-func checkLists(ctx context.Context, tx *store.Tx, c *campaigns.Campaign, p *problems) error {
-	have, err := tx.Lists(ctx, c.ShopID)
+func checkLists(ctx context.Context, r store.Reader, c *campaigns.Campaign, p *problems) error {
+	have, err := r.Lists(ctx, c.ShopID)
 	if err != nil {
 		return err
 	}

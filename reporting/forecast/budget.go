@@ -4,77 +4,55 @@ import "math"
 
 // run goes through each person's bids in their order, at a factor k of the
 // price, and sums what is expected of them by group of people. Caps let pass
-// what is left of them after the impressions expected before.
+// what is left of them after the impressions before.
 func (r *replayer) run(curves []curve, k float64) []sums {
 	b, groups := r.b, make([]sums, r.groups)
-	var seen []shown
+	logK := math.Log(k)
+	left := newCapped(r.in.Caps)
 	for i := 0; i < len(r.order); {
 		person := b.Person[r.order[i]]
 		g := &groups[r.groupOf(person)]
-		seen = seen[:0]
-		mean, weight, n := 0.0, 0.0, 0.0
+		left.next(person)
+		none, weight, n := 1.0, 0.0, 0.0
 		for ; i < len(r.order) && b.Person[r.order[i]] == person; i++ {
 			x := r.order[i]
-			p, paid := r.expect(curves[b.Market[x]], int(x), k)
+			p, paid := r.expect(&curves[b.Market[x]], int(x), k, logK)
 			if p <= 0 {
 				continue
 			}
-			left := r.left(seen, b.AtMS[x])
-			p, paid = p*left, paid*left
-			if len(r.in.Caps) > 0 {
-				seen = append(seen, shown{b.AtMS[x], p})
-			}
+			part := left.pass(b.AtMS[x], p, &none)
 			w := b.Weight[x]
-			g.imps += w * p
-			g.clicks += w * p * b.Click[x]
-			g.orders += w * p * b.Click[x] * b.Order[x]
-			g.cost += w * paid
-			mean, weight, n = mean+p, weight+w, n+1
+			g.imps += w * p * part
+			g.clicks += w * p * part * b.Click[x]
+			g.orders += w * p * part * b.Click[x] * b.Order[x]
+			g.cost += w * paid * part
+			weight, n = weight+w, n+1
 		}
 		if n > 0 {
-			w := weight / n
-			if person >= 0 {
-				g.reach += w * (1 - math.Exp(-mean))
-			}
+			g.vary = math.Sqrt(max(1-(1-turnover)*n/max(weight, n), 0))
+		}
+		if n > 0 && person >= 0 {
+			g.reach += weight / n * (1 - none)
 		}
 	}
 	return groups
 }
 
-// shown is an impression that is expected before.
-type shown struct {
-	atMS int64
-	p    float64
-}
-
-// left is what caps let pass at a time, from 0 to 1.
-func (r *replayer) left(seen []shown, atMS int64) float64 {
-	left := 1.0
-	for _, c := range r.in.Caps {
-		room := float64(c.Impressions)
-		for i := len(seen) - 1; i >= 0 && seen[i].atMS > atMS-c.Within.Milliseconds() && room > 0; i-- {
-			room -= seen[i].p
-		}
-		left = min(left, max(room, 0))
-	}
-	return left
-}
-
 // expect is the probability that a bid at a factor of its price becomes an
 // impression, and what it then costs the shop, together.
-func (r *replayer) expect(c curve, i int, k float64) (p, cost float64) {
+func (r *replayer) expect(c *curve, i int, k, logK float64) (p, cost float64) {
 	b := r.b
-	full, floor := float64(b.Bid[i])/1e6, float64(b.Floor[i])/1e6
-	bid := full * k
-	if bid <= 0 || bid < floor {
+	bid := float64(b.Bid[i]) * k
+	if bid <= 0 || bid < float64(b.Floor[i]) {
 		return 0, 0
 	}
-	p = c.win(bid)
-	paid := bid * p
+	x := r.logBid[i] + logK
+	p, _ = c.at(x)
+	part := p * k // of the bid's full price
 	if !b.First[i] {
-		paid = c.paid(bid, floor)
+		part = c.paid(x, r.logMin[i]) / bid * 1e6 * k
 	}
-	return p * b.Ads, paid / full * float64(b.Gross[i]) / 1e9 * b.Ads
+	return p * b.Ads, part * float64(b.Gross[i]) / 1e9 * b.Ads
 }
 
 // part is what is left of a campaign when it may spend only a part of what it

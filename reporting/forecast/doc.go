@@ -4,9 +4,11 @@
 // from those (Figures).
 //
 // It owns the statistics only: which win rate a price has in a market
-// (market.go: fitted to what was bid and won, losers' prices being unknown),
-// caps, budget, how a sample of some days speaks for a month (replay.go), and
-// the words (words.go). The bids come from bidder/forecast.go.
+// (market.go: learned of what was bid and won, losers' prices being unknown;
+// curve.go), how days differ (traffic.go), caps (capped.go), budget
+// (budget.go), how a sample of people speaks for all and of some days for a
+// month (replay.go), and the words (words.go). The bids come from
+// bidder/forecast.go.
 //
 // Slow side, pure: no clock, no network, randomness from a seed. Safe for many
 // goroutines. Imports internal only.

@@ -67,3 +67,46 @@ func spread(r *rand.Rand, low, high float64) float64 {
 	mid, s := (math.Log(low)+math.Log(high))/2, (math.Log(high)-math.Log(low))/2/z90
 	return math.Exp(mid + s*r.NormFloat64())
 }
+
+// beta draws from the beta distribution.
+func beta(r *rand.Rand, a, b float64) float64 {
+	x, y := anyGamma(r, a), anyGamma(r, b)
+	if x+y <= 0 {
+		return a / (a + b)
+	}
+	return x / (x + y)
+}
+
+// anyGamma is gamma for a shape above 0.
+func anyGamma(r *rand.Rand, shape float64) float64 {
+	if shape >= 1 {
+		return gamma(r, shape)
+	}
+	shape = max(shape, 1e-3)
+	return gamma(r, shape+1) * math.Pow(1-r.Float64(), 1/shape)
+}
+
+// quantile is the inverse of phi.
+func quantile(p float64) float64 { return -math.Sqrt2 * math.Erfcinv(2*p) }
+
+// enough is how much of what is likely an interval of whole numbers holds at
+// least.
+const enough = 0.89
+
+// countsOf is intervalOf for whole numbers, of which an end is either in or
+// out, so that the ends about the quantiles hold more than is asked for: of
+// those that hold enough the narrowest is taken.
+func countsOf(draws []float64) Interval {
+	out := intervalOf(draws)
+	inside := func(low, high float64) float64 {
+		i, _ := slices.BinarySearch(draws, low)
+		j, _ := slices.BinarySearch(draws, high+0.5)
+		return float64(j-i) / float64(len(draws))
+	}
+	for _, try := range [...]Interval{{out.Low + 1, out.Mid, out.High - 1}, {out.Low, out.Mid, out.High - 1}, {out.Low + 1, out.Mid, out.High}} {
+		if try.Low <= out.Mid && try.High >= out.Mid && inside(try.Low, try.High) >= enough {
+			return try
+		}
+	}
+	return out
+}

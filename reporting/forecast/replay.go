@@ -80,16 +80,21 @@ type Result struct {
 
 // How far the past speaks for the future.
 const (
-	curveDraws, peopleDraws = 20, 20
+	curveDraws, peopleDraws = 40, 10
 	maxGroups               = 500  // of people, for the bootstrap
-	daySD                   = 0.15 // of a day's traffic, in logarithm
-	partDaySD               = 0.5  // of a part of a day
-	levelShape              = 2    // how firmly predictions are believed before there is experience
-	growthSD                = 0.06 // of how reach grows with time
+	levelShape              = 4    // how firmly predictions are believed before there is experience
+	growthSD                = 0.12 // of how reach grows with time
+	turnover                = 0.5  // of the people who are there later, are others
 )
 
 // sums of a campaign in the sample's time.
-type sums struct{ imps, clicks, orders, cost, reach float64 }
+type sums struct {
+	imps, clicks, orders, cost, reach float64
+	// vary is how much a group of people varies in the bootstrap: who was in
+	// the sample speaks of those who were not and of those who come later, but
+	// not of themselves. With all people in the sample only others vary it.
+	vary float64
+}
 
 func (s *sums) add(o *sums, f float64) {
 	s.imps += f * o.imps
@@ -103,7 +108,9 @@ func (s *sums) add(o *sums, f float64) {
 type replayer struct {
 	in      *Input
 	b       *Bids
-	order   []int32 // of the bids: by person, then time
+	order   []int32   // of the bids: by person, then time
+	logBid  []float64 // by bid
+	logMin  []float64 // of its floor; −∞ for none
 	markets []market
 	groups  int
 	rng     *rand.Rand
@@ -121,7 +128,7 @@ func Replay(in Input) Result {
 	var imps, clicks, orders, cost, reach, cpo []float64
 	var free []float64 // cost without a budget
 	scale := in.Days / window
-	traffic := math.Sqrt(daySD*daySD*(1/max(window, 1)+1/max(in.Days, 1)) + math.Pow(partDaySD*max(0, 1-window), 2))
+	days := r.traffic(window)
 	for range curveDraws {
 		curves := make([]curve, len(r.markets))
 		for i := range curves {
@@ -131,9 +138,9 @@ func Replay(in Input) Result {
 		for range peopleDraws {
 			var s sums
 			for i := range groups {
-				s.add(&groups[i], poisson(r.rng, 1))
+				s.add(&groups[i], 1+groups[i].vary*(poisson(r.rng, 1)-1))
 			}
-			f := scale * math.Exp(traffic*r.rng.NormFloat64())
+			f := days.draw(r.rng, in.Days)
 			c := s.cost * f
 			free = append(free, c)
 			cut := fraction(c, in.Budget)
@@ -148,7 +155,7 @@ func Replay(in Input) Result {
 			cpo = append(cpo, costPer(c*cut.cost, o))
 		}
 	}
-	out.Impressions, out.Clicks, out.Orders, out.Cost, out.Reach = intervalOf(imps), intervalOf(clicks), intervalOf(orders), intervalOf(cost), intervalOf(reach)
+	out.Impressions, out.Clicks, out.Orders, out.Cost, out.Reach = countsOf(imps), countsOf(clicks), countsOf(orders), intervalOf(cost), intervalOf(reach)
 	out.CostPerOrder = intervalOf(cpo)
 	level := (levelShape + in.Clicks.Seen) / (levelShape + in.Clicks.Expected) * (levelShape + in.Orders.Seen) / (levelShape + in.Orders.Expected)
 	out.curve(in.Budget, intervalOf(free).Mid, central.orders*scale*level, fraction)
@@ -169,12 +176,15 @@ func newReplayer(in *Input) *replayer {
 	r := &replayer{in: in, b: b, rng: rand.New(rand.NewPCG(in.Seed, 0x5eed))}
 	r.order = make([]int32, len(b.Bid))
 	people := map[int32]struct{}{}
-	bid, floor, n := make([]float64, len(b.Markets)), make([]float64, len(b.Markets)), make([]float64, len(b.Markets))
+	r.logBid, r.logMin = make([]float64, len(b.Bid)), make([]float64, len(b.Bid))
+	bid, floor, n, top := make([]float64, len(b.Markets)), make([]float64, len(b.Markets)), make([]float64, len(b.Markets)), make([]float64, len(b.Markets))
 	for i := range b.Bid {
+		r.logBid[i], r.logMin[i] = math.Log(float64(b.Bid[i])/1e6), math.Log(float64(b.Floor[i])/1e6)
 		r.order[i] = int32(i)
 		people[b.Person[i]] = struct{}{}
 		m := b.Market[i]
 		bid[m], floor[m], n[m] = bid[m]+float64(b.Bid[i]), floor[m]+float64(b.Floor[i]), n[m]+1
+		top[m] = max(top[m], float64(b.Bid[i])/1e6)
 	}
 	slices.SortFunc(r.order, func(x, y int32) int {
 		if b.Person[x] != b.Person[y] {
@@ -195,7 +205,7 @@ func newReplayer(in *Input) *replayer {
 		if f := floor[m] / max(n[m], 1) / 1e6; f > 0 {
 			guess = math.Sqrt(guess * f * 1.5)
 		}
-		r.markets = append(r.markets, fit(prices, guess))
+		r.markets = append(r.markets, fit(prices, guess, top[m]))
 	}
 	return r
 }
@@ -203,9 +213,33 @@ func newReplayer(in *Input) *replayer {
 func (r *replayer) likely() []curve {
 	out := make([]curve, len(r.markets))
 	for i := range out {
-		out[i] = r.markets[i].likely
+		out[i] = r.markets[i].central()
 	}
 	return out
+}
+
+// traffic learns how the bids vary from day to day.
+func (r *replayer) traffic(window float64) *traffic {
+	days := min(max(int(math.Ceil(window)), 1), maxTrafficDays)
+	totals, squares, his := make([]float64, days), make([]float64, days), make([]float64, days)
+	last := int32(0)
+	next := func() {
+		for d, w := range his {
+			squares[d] += w * w
+			his[d] = 0
+		}
+	}
+	for _, i := range r.order {
+		if r.b.Person[i] != last {
+			next()
+			last = r.b.Person[i]
+		}
+		if d := int((r.b.ToMS - r.b.AtMS[i]) / 86_400_000); d >= 0 && d < days {
+			totals[d], his[d] = totals[d]+r.b.Weight[i], his[d]+r.b.Weight[i]
+		}
+	}
+	next()
+	return newTraffic(window, totals, squares)
 }
 
 func (r *replayer) total(curves []curve, k float64) sums {

@@ -3,10 +3,12 @@ package lift
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // people draws a group whose members buy with a probability: a first order,
@@ -119,18 +121,60 @@ func TestSampleRatio(t *testing.T) {
 	}
 }
 
+// group is of people of whom some bought once, for 100 each.
+func group(users float64, buyers int) Group {
+	g := Group{Users: users}
+	for range buyers {
+		g.Buyers = append(g.Buyers, Buyer{1, 100})
+	}
+	return g
+}
+
+// What is said fits the numbers: nothing below none, no more than there is,
+// and how many people are missing where there are too few.
 func TestWords(t *testing.T) {
-	none := Compare(Group{}, Group{}, 0.1, 1)
-	require.Contains(t, none.Say(Group{}, Group{}, "PLN").EN, "Nothing can be compared")
-	require.Equal(t, 1.0, none.P)
-	off := Group{Users: 1000}
-	bad := Compare(off, off, 0.1, 1)
-	require.Contains(t, bad.Say(off, off, "PLN").PL, "nie należy ufać")
-	r := rand.New(rand.NewPCG(7, 8))
-	a, b := people(r, 9000, 0.02), people(r, 1000, 0.02)
-	same := Compare(a, b, 0.1, 1)
-	w := same.Say(a, b, "PLN")
-	require.Contains(t, w.EN, "would have been bought anyway")
-	require.Contains(t, w.EN, "may be chance")
-	require.Contains(t, w.PL, "i tak byłoby złożonych")
+	for _, c := range []struct {
+		name             string
+		exposed, holdout Group
+		en, pl, not      string
+	}{
+		{"nobody", Group{}, Group{}, "Nothing can be compared yet", "Nie ma jeszcze czego porównać", "0"},
+		{"wrong sizes", group(1000, 5), group(1000, 5), "Do not trust", "nie należy ufać", "anyway"},
+		{"nobody bought", group(900, 0), group(100, 0), "Nobody has bought yet", "Nikt jeszcze nie kupił", "more people"},
+		{"few, and fewer than held out", group(900, 3), group(100, 1), "brought none of them, or up to 3", "najwyżej 3", "-"},
+		{"few: how many more", group(900, 3), group(100, 1), "more people are needed", "potrzeba jeszcze około", "about -"},
+		{"hardly any", group(9000, 40), group(1000, 16), "these would have been bought anyway", "te kupiono by i tak", "-"},
+		{"clear", group(90_000, 1800), group(10_000, 100), "about 900 would have been bought anyway. About 900 came because of the campaign", "Około 900 z nich kupiono by i tak", "cannot be told"},
+		{"clear: worth", group(90_000, 1800), group(10_000, 100), "worth about 90000 PLN", "warte około 90000 PLN", "needed"},
+		{"many, no difference", group(9_000_000, 90_000), group(1_000_000, 10_000), "probably less", "zapewne mniej", "needed"},
+		{"nobody held out bought", group(900, 2), group(100, 0), "up to 2", "najwyżej 2", "-"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := Compare(c.exposed, c.holdout, 0.1, 1)
+			w := got.Say(c.exposed, c.holdout, "PLN")
+			require.Contains(t, w.EN, c.en)
+			require.Contains(t, w.PL, c.pl)
+			require.NotContains(t, w.EN, c.not)
+		})
+	}
+	require.Equal(t, "1300", about(1234))
+	require.Equal(t, "7", about(6.2))
+}
+
+// Whatever the groups, no sentence has a negative number of orders, or more
+// than there were.
+func TestWordsAreOfWhatThereIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := group(rapid.Float64Range(1, 1e5).Draw(t, "exposed"), 0), group(rapid.Float64Range(1, 1e4).Draw(t, "held"), 0)
+		a, b = group(math.Ceil(a.Users), rapid.IntRange(0, int(min(a.Users, 50))).Draw(t, "buy")), group(math.Ceil(b.Users), rapid.IntRange(0, int(min(b.Users, 50))).Draw(t, "held buy"))
+		got := Compare(a, b, rapid.Float64Range(0, 0.5).Draw(t, "share"), 1)
+		w := got.Say(a, b, "PLN")
+		for _, s := range []string{w.EN, w.PL} {
+			for _, bad := range []string{" -", "NaN", "Inf", "%!"} {
+				if strings.Contains(s, bad) {
+					t.Fatalf("%q", s)
+				}
+			}
+		}
+	})
 }
