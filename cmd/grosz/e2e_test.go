@@ -91,6 +91,12 @@ func (s *stack) start(rate float64) {
 	s.done = make(chan error, 1)
 	go func() { s.done <- s.cmd.Wait() }()
 	kafkatest.Eventually(s.t, "the bidder to be ready", func() error {
+		select {
+		case err := <-s.done:
+			s.cmd = nil
+			s.t.Fatalf("up ended: %v\n%s", err, s.out)
+		default:
+		}
 		if !answers(context.Background(), "http://"+s.bidder+"/readyz") {
 			return fmt.Errorf("not ready; up says: %s", s.out)
 		}
@@ -356,10 +362,25 @@ func (s *stack) strangersAreBidOn() {
 	for _, dur := range []string{"15", "30"} {
 		imps = append(imps, `"video":{"mimes":["video/mp4"],"minduration":`+dur+`,"maxduration":`+dur+`,"protocols":[2,3,5,6],"w":640,"h":480,"linearity":1,"minbitrate":300,"maxbitrate":1500}`)
 	}
-	for _, imp := range imps {
+	ask := func(imp string) error {
 		body := `{"id":"x","imp":[{"id":"1","bidfloor":1,` + imp + `}],"site":{"domain":"anything.example","page":"https://anything.example/"},"device":{"ua":"x"}}`
-		status, err := post(context.Background(), "http://"+s.bidder+"/openrtb2/demo", body)
-		require.NoError(s.t, err)
-		require.Equal(s.t, 200, status, imp)
+		req, err := http.NewRequest(http.MethodPost, "http://"+s.bidder+"/openrtb2/demo", strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("X-Grosz-Debug", "1")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if err == nil && res.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s %v %s", imp, res.Status, res.Header, answer)
+		}
+		return err
+	}
+	for _, imp := range imps { // a campaign's lease may be under way
+		kafkatest.Eventually(s.t, "a bid", func() error { return ask(imp) })
 	}
 }

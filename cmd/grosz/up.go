@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -237,12 +239,24 @@ func (c *upConfig) children() []child {
 	return list
 }
 
-// freeAddr is a loopback address for metrics that only the summary reads.
+// ports remembers what freeAddr has handed out.
+var ports sync.Map
+
+// freeAddr is a loopback address that nobody listens at: for metrics that only
+// the summary reads, and for processes of a trial. It hands none out twice, and
+// none of those that the system gives to outgoing connections: they could be
+// taken before the process that is to listen there has started.
 func freeAddr() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:0"
+	for range 1000 {
+		port := 10_000 + rand.IntN(20_000)
+		if _, given := ports.LoadOrStore(port, true); given {
+			continue
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return "127.0.0.1:0"
 }

@@ -350,8 +350,11 @@ func (s *Spool) Ship(ctx context.Context, sink Sink) error {
 }
 
 func (s *Spool) sendUntilTaken(ctx context.Context, sink Sink, recs []Record) error {
+	// A second at most: leases wait for what is sent, and the broker minds one
+	// try a second little.
+	const longest = time.Second
 	pause := 50 * time.Millisecond
-	for {
+	for try := 0; ; try++ {
 		err := sink(ctx, recs)
 		if err == nil {
 			return nil
@@ -359,13 +362,15 @@ func (s *Spool) sendUntilTaken(ctx context.Context, sink Sink, recs []Record) er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.log.Warn("spool cannot ship, will try again", "in", pause, "backlog_bytes", s.pending.Load(), "err", err)
+		if pause < longest || try%60 == 0 {
+			s.log.Warn("spool cannot ship, will try again", "in", pause, "backlog_bytes", s.pending.Load(), "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, 10*time.Second)
+		pause = min(2*pause, longest)
 		s.measure()
 	}
 }
