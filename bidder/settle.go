@@ -30,7 +30,7 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 	case e.Settles:
 		b.book.Settle(pacing.Settlement{
 			BidID: tok.BidID, Campaign: tok.CampaignID, Amount: money.Add(e.ShopAmount, e.ShopFee),
-			Day: b.bidDay(tok), BidMS: tok.BidMS, Lease: tok.Lease, AtMS: e.TimeMS,
+			Day: e.BidDay, BidMS: tok.BidMS, Lease: tok.Lease, AtMS: e.TimeMS,
 		})
 	case e.Type == events.TypeLoss:
 		b.book.Release(tok.BidID)

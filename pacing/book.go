@@ -242,8 +242,9 @@ func (b *Book) Reprice(bid events.ID, amount money.Nano) {
 }
 
 // drop takes a bid's hold away, if it has one, and puts back into its lease
-// what it did not cost.
-func (b *Book) drop(k uint64, cost int64) bool {
+// what it did not cost. atMS is when its settlement was reported, from which
+// the delay is learned; 0: nothing is.
+func (b *Book) drop(k uint64, cost, atMS int64) bool {
 	s := &b.holds[k%holdShards]
 	s.mu.Lock()
 	h, ok := s.byID[k]
@@ -251,24 +252,14 @@ func (b *Book) drop(k uint64, cost int64) bool {
 		delete(s.byID, k)
 	}
 	s.mu.Unlock()
-	if ok {
-		b.undo(h, h.amount-cost)
+	if !ok {
+		return false
 	}
-	return ok
-}
-
-// cameAfter counts the delay of a settlement whose hold is still here.
-func (b *Book) cameAfter(k uint64, atMS int64) {
-	if atMS == 0 || len(b.delays.classes) == 0 {
-		return
-	}
-	s := &b.holds[k%holdShards]
-	s.mu.Lock()
-	h, ok := s.byID[k]
-	s.mu.Unlock()
-	if ok && h.madeMS != 0 {
+	if atMS != 0 && h.madeMS != 0 && len(b.delays.classes) > 0 {
 		b.delays.Settled(h.class, atMS-h.madeMS)
 	}
+	b.undo(h, h.amount-cost)
+	return true
 }
 
 // undo takes a hold back; rest is what goes back into its lease.
@@ -282,7 +273,7 @@ func (b *Book) undo(h hold, rest int64) {
 
 // Release lets a lost bid's hold go.
 func (b *Book) Release(bid events.ID) {
-	if b.drop(key(bid), 0) {
+	if b.drop(key(bid), 0, 0) {
 		b.counts.released.Add(1)
 	}
 }
@@ -322,8 +313,7 @@ func (b *Book) Settle(s Settlement) (first, onTime bool) {
 	}
 	// Booked before the hold goes, so that free is never too high between.
 	a.move(int64(s.Amount), s.Day)
-	b.cameAfter(k, s.AtMS)
-	onTime = b.drop(k, int64(s.Amount))
+	onTime = b.drop(k, int64(s.Amount), s.AtMS)
 	if !onTime {
 		b.counts.late.Add(1)
 		a.wallet.Put(s.Lease, -s.Amount) // its hold was put back already
@@ -349,8 +339,7 @@ func (b *Book) Fold(s Settlement) bool {
 	case seenPending: // it was counted as used when it was settled here
 		b.at(here.account).move(-here.amount, here.day)
 	case seenNew:
-		b.cameAfter(k, s.AtMS)
-		if !b.drop(k, int64(s.Amount)) {
+		if !b.drop(k, int64(s.Amount), s.AtMS) {
 			a.wallet.Put(s.Lease, -s.Amount)
 		}
 	}

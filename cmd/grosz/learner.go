@@ -76,10 +76,7 @@ func runLearner(ctx context.Context, e env, args []string) error {
 	}
 	defer stop()
 	if err := brokers.EnsureTopics(ctx, kafka.Topics(c.Parts), e.log); err != nil {
-		if ctx.Err() != nil {
-			err = nil
-		}
-		return errors.Join(err, w.Close())
+		return errors.Join(unlessStopped(ctx, err), w.Close())
 	}
 	e.log.Info("learner runs", "kafka", c.Kafka)
 	return errors.Join(l.Run(ctx), w.Close())

@@ -52,10 +52,7 @@ func runLedger(ctx context.Context, e env, args []string) error {
 	}
 	defer stop()
 	if err := brokers.EnsureTopics(ctx, kafka.Topics(c.Parts), e.log); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+		return unlessStopped(ctx, err)
 	}
 	e.log.Info("ledger is kept", "kafka", c.Kafka, "clickhouse", c.ClickHouse)
 	return k.Run(ctx)

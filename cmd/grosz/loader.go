@@ -57,10 +57,7 @@ func runLoader(ctx context.Context, e env, args []string) error {
 	}
 	defer stop()
 	if err := brokers.EnsureTopics(ctx, kafka.Topics(c.Parts), e.log); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+		return unlessStopped(ctx, err)
 	}
 	e.log.Info("loader runs", "kafka", c.Kafka, "by", brokers.Security.String(), "clickhouse", c.ClickHouse)
 	w := brokers.NewWriter(e.log)

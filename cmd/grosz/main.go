@@ -146,6 +146,15 @@ func withParent(ctx context.Context, environ []string) context.Context {
 	return ctx
 }
 
+// unlessStopped is err, or nil where ctx has ended: what a role could not
+// begin because it was told to stop is no failure.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
 // version is set when a release is built.
 var version = "dev"
 

@@ -6,17 +6,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/grosz/grosz/internal/config"
+	"github.com/grosz/grosz/internal/freeport"
 	"github.com/grosz/grosz/reporting/warehouse"
 )
 
@@ -239,24 +237,12 @@ func (c *upConfig) children() []child {
 	return list
 }
 
-// ports remembers what freeAddr has handed out.
-var ports sync.Map
-
 // freeAddr is a loopback address that nobody listens at: for metrics that only
-// the summary reads, and for processes of a trial. It hands none out twice, and
-// none of those that the system gives to outgoing connections: they could be
-// taken before the process that is to listen there has started.
+// the summary reads, and for processes of a trial.
 func freeAddr() string {
-	for range 1000 {
-		port := 10_000 + rand.IntN(20_000)
-		if _, given := ports.LoadOrStore(port, true); given {
-			continue
-		}
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
-		}
+	port, err := freeport.Loopback()
+	if err != nil {
+		return "127.0.0.1:0" // who listens there says what is wrong
 	}
-	return "127.0.0.1:0"
+	return freeport.Addr(port)
 }

@@ -1,44 +1,19 @@
 package report
 
 import (
-	"context"
-	"io"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/grosz/grosz/reporting/schema"
-	"github.com/grosz/grosz/reporting/warehouse"
 )
 
 // TestNoTextIsSQL puts SQL into every text that a report is asked with: the
 // real engine takes it for a date that cannot be read or a name that it does
 // not know, and never answers with another shop's rows.
 func TestNoTextIsSQL(t *testing.T) {
-	if _, err := warehouse.FindLibrary(""); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	dir := t.TempDir()
-	w, err := warehouse.Start(ctx, warehouse.Config{Dir: dir, Addr: "127.0.0.1:0"}, log)
-	require.NoError(t, err)
-	defer w.Close()
-	conn, err := schema.Server{Addr: w.Addr(), Password: w.Password()}.Open()
-	require.NoError(t, err)
-	defer conn.Close()
-	require.NoError(t, schema.Migrate(ctx, conn, log))
+	ctx, conn, cfg := openEngine(t)
 	require.NoError(t, conn.Exec(ctx, `INSERT INTO grosz.events (event_id, type, time, bid_time, day, bid_id, shop_id, campaign_id, exchange, currency, shop_currency, settles, price_status, amount, shop_amount, shop_fee, kafka_offset) VALUES
 		(generateUUIDv4(), 'billing', '2026-11-20 11:00:00', '2026-11-20 11:00:00', '2026-11-20', generateUUIDv4(), 2, 9, 'demo', 'USD', 'PLN', true, 'ok', 99, 400, 40, 4)`))
-	r, err := Open(Config{Addr: w.Addr(), PasswordFile: filepath.Join(dir, "warehouse.key"), User: "default"})
+	r, err := Open(cfg)
 	require.NoError(t, err)
 	defer r.Close()
 

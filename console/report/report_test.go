@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/stretchr/testify/require"
 
 	"github.com/grosz/grosz/reporting/schema"
@@ -35,8 +36,9 @@ func TestClickHouseAway(t *testing.T) {
 	require.ErrorContains(t, err, "shop 1")
 }
 
-// TestCostPerOrder asks the real engine through the real view.
-func TestCostPerOrder(t *testing.T) {
+// openEngine starts the real engine, with the schema, for one test.
+func openEngine(t *testing.T) (context.Context, driver.Conn, Config) {
+	t.Helper()
 	if _, err := warehouse.FindLibrary(""); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
@@ -44,17 +46,22 @@ func TestCostPerOrder(t *testing.T) {
 		t.Skip(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
+	t.Cleanup(cancel)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	dir := t.TempDir()
 	w, err := warehouse.Start(ctx, warehouse.Config{Dir: dir, Addr: "127.0.0.1:0"}, log)
 	require.NoError(t, err)
-	defer w.Close()
+	t.Cleanup(func() { _ = w.Close() })
 	conn, err := schema.Server{Addr: w.Addr(), Password: w.Password()}.Open()
 	require.NoError(t, err)
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, schema.Migrate(ctx, conn, log))
+	return ctx, conn, Config{Addr: w.Addr(), PasswordFile: filepath.Join(dir, "warehouse.key"), User: "default"}
+}
 
+// TestCostPerOrder asks the real engine through the real view.
+func TestCostPerOrder(t *testing.T) {
+	ctx, conn, cfg := openEngine(t)
 	insert := `INSERT INTO grosz.events (event_id, type, time, bid_time, day, bid_id, shop_id, campaign_id, exchange, currency, shop_currency, settles, price_status, amount, shop_amount, shop_fee, kafka_offset) VALUES
 		(generateUUIDv4(), 'billing', '2026-11-20 10:00:00', '2026-11-20 10:00:00', '2026-11-20', generateUUIDv4(), 1, 5, 'demo', 'USD', 'PLN', true, 'ok', 0.0025, 0.01, 0.0015, 1),
 		(generateUUIDv4(), 'billing', '2026-11-20 11:00:00', '2026-11-20 11:00:00', '2026-11-20', generateUUIDv4(), 1, 5, 'demo', 'USD', 'PLN', true, 'ok', 0.001, 0.004, 0.0006, 2),
@@ -62,7 +69,7 @@ func TestCostPerOrder(t *testing.T) {
 		(generateUUIDv4(), 'billing', '2026-11-20 11:00:00', '2026-11-20 11:00:00', '2026-11-20', generateUUIDv4(), 2, 9, 'demo', 'USD', 'PLN', true, 'ok', 99, 400, 40, 4)`
 	require.NoError(t, conn.Exec(ctx, insert))
 
-	r, err := Open(Config{Addr: w.Addr(), PasswordFile: filepath.Join(dir, "warehouse.key"), User: "default"})
+	r, err := Open(cfg)
 	require.NoError(t, err)
 	defer r.Close()
 	require.NoError(t, r.Ping(ctx))

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/freeport"
 )
 
 // bound is how long a test waits for an effect.
@@ -58,10 +59,9 @@ func startBrokerAt(t *testing.T, addr string, opts ...kfake.Opt) *broker {
 // freeAddr is an address where nothing listens.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Loopback()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return freeport.Addr(port)
 }
 
 func (b *broker) ensure(t *testing.T, specs ...TopicSpec) {

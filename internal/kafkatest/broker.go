@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/grosz/grosz/internal/freeport"
 )
 
 // Config says where a broker lives. Only Dir is needed.
@@ -94,12 +95,12 @@ func Open(ctx context.Context, cfg Config) (*Broker, error) {
 func (b *Broker) begin(ctx context.Context) error {
 	var err error
 	if b.port = b.cfg.Port; b.port == 0 {
-		if b.port, err = freePort(); err != nil {
+		if b.port, err = freeport.Loopback(); err != nil {
 			return err
 		}
 	}
 	for b.control == 0 || b.control == b.port {
-		if b.control, err = freePort(); err != nil {
+		if b.control, err = freeport.Loopback(); err != nil {
 			return err
 		}
 	}
@@ -116,7 +117,7 @@ func (b *Broker) begin(ctx context.Context) error {
 }
 
 // Addr is the broker's host:port, the same over restarts.
-func (b *Broker) Addr() string { return "127.0.0.1:" + strconv.Itoa(b.port) }
+func (b *Broker) Addr() string { return freeport.Addr(b.port) }
 
 // PID is the broker's process, or 0 when it does not run.
 func (b *Broker) PID() int {
@@ -300,18 +301,3 @@ func (b *Broker) logTail() []byte {
 
 // tail is the last 2 KB of a log.
 func tail(text []byte) []byte { return text[max(0, len(text)-2048):] }
-
-// freePort looks below the range that outgoing connections take from, so that
-// the port is still free when a stopped broker comes back.
-func freePort() (int, error) {
-	var last error
-	for range 100 {
-		port := 15_000 + rand.IntN(15_000)
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err == nil {
-			return port, l.Close()
-		}
-		last = err
-	}
-	return 0, fmt.Errorf("kafka: no free port found: %w", last)
-}

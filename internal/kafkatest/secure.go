@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/grosz/grosz/internal/freeport"
 )
 
 // Listeners of a secure broker, beside the plain one.
@@ -63,7 +65,7 @@ func (b *Broker) beginSecure() error {
 	for _, l := range secureListeners {
 		for s.ports[l.name] == 0 || taken[s.ports[l.name]] {
 			var err error
-			if s.ports[l.name], err = freePort(); err != nil {
+			if s.ports[l.name], err = freeport.Loopback(); err != nil {
 				return err
 			}
 		}
