@@ -19,7 +19,7 @@ import (
 // The state file: magic, format, CRC-32C of the rest, and the rest.
 const (
 	stateMagic  = "GRZLEARN"
-	stateFormat = 1
+	stateFormat = 2 // 1 had other learning rates, by which its sums mean other weights
 	stateHead   = len(stateMagic) + 1 + 4
 )
 

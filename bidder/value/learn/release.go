@@ -3,84 +3,37 @@ package learn
 import (
 	"math"
 	"math/bits"
-	"slices"
 
 	"github.com/grosz/grosz/bidder/value"
 )
 
-// meanHalfLife is how long a weight is remembered in the mean, in minutes.
-const meanHalfLife = 10
-
-// mean holds the weights as they are given out: means over the latest quarter
-// of an hour. The learner's own jitter (each example moves a dozen weights at
-// once) would put a whole shop some percent off at any single moment.
-type mean struct {
-	n      int // minutes so far
-	prior  float64
-	global value.Table
-	shops  map[uint32]*meanShop
-}
-
-type meanShop struct {
-	bias  float64
-	table value.Table
-}
-
-func newMean(bits int) mean {
-	return mean{global: make(value.Table, 1<<bits), shops: map[uint32]*meanShop{}}
-}
-
-// score is the log-odds of an example by the mean weights.
-func (m *mean) score(e *Example) float64 {
-	x := m.prior + m.global.Sum(e.Placement)
-	if s := m.shops[e.Shop]; s != nil {
-		x += s.bias + s.table.Sum(e.Placement) + s.table.Sum(e.Own)
+// score is the log-odds of an example as it is given out, before corrections.
+func (x *target) score(e *Example, k int) float64 {
+	sum := x.prior(k) + x.released(e.Placement, k)
+	if s := x.shops[e.Shop]; s != nil {
+		sum += s.meanScore(e.Placement) + s.meanScore(e.Own) - s.biasMean
 	}
-	return x
+	return sum
 }
 
-// follow moves the means towards the weights of now. In the beginning each
-// minute counts more: what was first learned is the least true.
-func (t *Trainer) follow() {
-	minutes := 1.0
-	if t.meanMS > 0 {
-		minutes = float64(t.nowMS-t.meanMS) / minuteMS
-	}
-	t.meanMS = t.nowMS
-	for i := range t.targets {
-		x := &t.targets[i]
-		m := &x.mean
-		m.n++
-		rate := max(1-math.Exp2(-minutes/meanHalfLife), 2/float64(m.n+1))
-		m.prior += rate * (x.prior(t.cfg.K) - m.prior)
-		for slot := range m.global {
-			if bits.OnesCount64(x.seen[slot]) >= t.cfg.K {
-				towards(&m.global[slot], x.global, slot, rate)
-			}
-		}
-		for id, s := range x.shops {
-			ms := m.shops[id]
-			if ms == nil {
-				ms = &meanShop{bias: s.biasWeight(), table: make(value.Table, len(s.cells))}
-				m.shops[id] = ms
-			}
-			ms.bias += rate * (s.biasWeight() - ms.bias)
-			for slot := range ms.table {
-				towards(&ms.table[slot], s, slot, rate)
-			}
+// released is the global part's weights that are given out, of a placement.
+func (x *target) released(placement []value.Feature, k int) float64 {
+	sum, mask := float32(0), uint32(len(x.seen)-1)
+	for _, f := range placement {
+		if i := uint32(f) & mask; bits.OnesCount64(x.seen[i]) >= k {
+			sum += x.global.cells[i].mean
 		}
 	}
+	return float64(sum)
 }
 
-func towards(w *float32, f *ftrl, slot int, rate float64) {
-	c := &f.cells[slot]
-	if c.n == 0 {
-		return
+// prior is the global part's base rate, once K shops made it; before, what is
+// usual.
+func (x *target) prior(k int) float64 {
+	if bits.OnesCount64(x.all) < k {
+		return x.usual
 	}
-	*w += float32(rate) * (float32(f.weight(c, f.rates.L1)) - *w)
-	if math.Abs(float64(*w)) < 1e-6 {
-		*w = 0
-	}
+	return x.usual + x.global.biasMean
 }
 
 // Model gives out what was learned so far, as a version of its own: weights
@@ -88,42 +41,61 @@ func towards(w *float32, f *ftrl, slot int, rate float64) {
 // The trainer goes on learning; the Model shares nothing with it.
 func (t *Trainer) Model(version int64) *value.Model {
 	t.order.learn()
-	if t.targets[0].mean.n == 0 {
-		t.follow()
-	}
 	m := &value.Model{Version: version, Shops: map[uint32]*value.Shop{}}
 	for tg := range t.targets {
 		x := &t.targets[tg]
-		m.Global[tg] = value.Global{Prior: x.mean.prior, Table: slices.Clone(x.mean.global)}
-		for id, s := range x.mean.shops {
+		x.settle(value.Target(tg), t.nowMS)
+		m.Global[tg] = value.Global{Prior: x.prior(t.cfg.K), Table: x.table(t.cfg.K)}
+		for id, s := range x.shops {
 			out := m.Shops[id]
 			if out == nil {
 				out = &value.Shop{}
 				m.Shops[id] = out
 			}
-			out.Bias[tg], out.Table[tg] = float32(s.bias), slices.Clone(s.table)
+			out.Bias[tg], out.Table[tg] = float32(s.biasMean), s.table()
 			out.Calibration[tg] = x.corrections(id)
 		}
 	}
 	return m
 }
 
+// table is the global part's weights that are given out.
+func (x *target) table(k int) value.Table {
+	out := make(value.Table, len(x.global.cells))
+	for i := range out {
+		if bits.OnesCount64(x.seen[i]) >= k {
+			out[i] = x.global.cells[i].mean
+		}
+	}
+	return out
+}
+
+func (f *ftrl) table() value.Table {
+	out := make(value.Table, len(f.cells))
+	for i := range out {
+		out[i] = f.cells[i].mean
+	}
+	return out
+}
+
+// corrections of a shop's campaigns, the shop's own under 0: the common one is
+// in the base rate.
 func (x *target) corrections(shop uint32) map[uint32]float32 {
 	gauges := x.gauges[shop]
 	if len(gauges) == 0 {
 		return nil
 	}
-	own := 1.0
+	own := 0.0
 	if g := gauges[0]; g != nil {
-		own = g.correction(1)
+		own = g.log
 	}
 	out := make(map[uint32]float32, len(gauges))
 	for id, g := range gauges {
 		if id == 0 {
-			out[0] = float32(own)
+			out[0] = float32(math.Exp(own))
 			continue
 		}
-		out[id] = float32(g.correction(own))
+		out[id] = float32(math.Exp(own + g.log))
 	}
 	return out
 }

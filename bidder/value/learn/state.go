@@ -21,7 +21,7 @@ type (
 		Open                 []savedEntry
 		Dropped, Unknown     int64
 		Came, Clicks         []float64
-		NowMS, MeanMS        int64
+		NowMS, FollowMS      int64
 	}
 	savedTarget struct {
 		Global              savedFTRL
@@ -30,26 +30,22 @@ type (
 		All                 uint64
 		Shops               map[uint32]savedFTRL
 		Gauges              map[uint32]map[uint32]savedGauge
-		Total               savedGauge
-		MeanN               int
-		MeanPrior           float64
-		MeanGlobal          savedTable
-		MeanBias            map[uint32]float64
-		MeanShops           map[uint32]savedTable
+		Common              savedGauge
+		Drift               drift
+		Lately              lately
 		Examples, Positives int64
 	}
 	savedFTRL struct {
-		At           []uint32
-		Z, N         []float32
-		BiasZ, BiasN float64
-	}
-	savedTable struct {
-		At []uint32
-		W  []float32
+		At                     []uint32
+		Z                      []float64
+		N, Mean                []float32
+		BiasZ, BiasN, BiasMean float64
+		Minutes                int
 	}
 	savedGauge struct {
-		Slow, Quick [2]float64
-		AtMS        int64
+		Buckets []bucket
+		BornMS  int64
+		Log     float64
 	}
 	savedEntry struct {
 		ID             events.ID
@@ -65,7 +61,7 @@ type (
 func (t *Trainer) Save(w io.Writer) error {
 	s := savedTrainer{
 		GlobalBits: t.cfg.GlobalBits, ShopBits: t.cfg.ShopBits, Dropped: t.stream.dropped, Unknown: t.stream.unknown,
-		Came: t.order.came[:], Clicks: t.order.clicks[:], NowMS: t.nowMS, MeanMS: t.meanMS,
+		Came: t.order.came[:], Clicks: t.order.clicks[:], NowMS: t.nowMS, FollowMS: t.followMS,
 	}
 	for i := range t.targets {
 		s.Targets[i] = t.targets[i].save()
@@ -80,9 +76,8 @@ func (t *Trainer) Save(w io.Writer) error {
 
 func (x *target) save() savedTarget {
 	s := savedTarget{
-		Global: x.global.save(), All: x.all, Shops: make(map[uint32]savedFTRL), Gauges: make(map[uint32]map[uint32]savedGauge), Total: x.total.save(),
-		MeanN: x.mean.n, MeanPrior: x.mean.prior, MeanGlobal: saveTable(x.mean.global),
-		MeanBias: make(map[uint32]float64), MeanShops: make(map[uint32]savedTable), Examples: x.examples, Positives: x.positives,
+		Global: x.global.save(), All: x.all, Shops: make(map[uint32]savedFTRL), Gauges: make(map[uint32]map[uint32]savedGauge), Common: x.common.save(), Drift: x.drift, Lately: x.lately,
+		Examples: x.examples, Positives: x.positives,
 	}
 	for i, v := range x.seen {
 		if v != 0 {
@@ -91,9 +86,6 @@ func (x *target) save() savedTarget {
 	}
 	for id, f := range x.shops {
 		s.Shops[id] = f.save()
-	}
-	for id, m := range x.mean.shops {
-		s.MeanBias[id], s.MeanShops[id] = m.bias, saveTable(m.table)
 	}
 	for shop, m := range x.gauges {
 		s.Gauges[shop] = make(map[uint32]savedGauge, len(m))
@@ -105,32 +97,18 @@ func (x *target) save() savedTarget {
 }
 
 func (f *ftrl) save() savedFTRL {
-	s := savedFTRL{BiasZ: f.biasZ, BiasN: f.biasN}
+	s := savedFTRL{BiasZ: f.biasZ, BiasN: f.biasN, BiasMean: f.biasMean, Minutes: f.minutes}
 	for i, c := range f.cells {
 		if c != (cell{}) {
-			s.At, s.Z, s.N = append(s.At, uint32(i)), append(s.Z, c.z), append(s.N, c.n)
+			s.At, s.Z, s.N, s.Mean = append(s.At, uint32(i)), append(s.Z, c.z), append(s.N, c.n), append(s.Mean, c.mean)
 		}
 	}
 	return s
 }
 
-func saveTable(t value.Table) savedTable {
-	var s savedTable
-	for i, w := range t {
-		if w != 0 {
-			s.At, s.W = append(s.At, uint32(i)), append(s.W, w)
-		}
-	}
-	return s
-}
+func (g *gauge) save() savedGauge { return savedGauge{g.buckets, g.bornMS, g.log} }
 
-func (g *gauge) save() savedGauge {
-	return savedGauge{[2]float64{g.slow.expected, g.slow.observed}, [2]float64{g.quick.expected, g.quick.observed}, g.atMS}
-}
-
-func (s savedGauge) gauge() gauge {
-	return gauge{slow: memory{s.Slow[0], s.Slow[1]}, quick: memory{s.Quick[0], s.Quick[1]}, atMS: s.AtMS}
-}
+func (s savedGauge) gauge() gauge { return gauge{s.Buckets, s.BornMS, s.Log} }
 
 // errOtherShape tells of a stored Trainer of another size.
 var errOtherShape = errors.New("the stored learner does not fit")
@@ -148,7 +126,7 @@ func Restore(cfg Config, r io.Reader) (*Trainer, error) {
 	if s.GlobalBits != t.cfg.GlobalBits || s.ShopBits != t.cfg.ShopBits || len(s.Came) != len(ages) || len(s.Clicks) != len(ages) {
 		return nil, fmt.Errorf("%w: 2^%d and 2^%d weights, want 2^%d and 2^%d", errOtherShape, s.GlobalBits, s.ShopBits, t.cfg.GlobalBits, t.cfg.ShopBits)
 	}
-	t.nowMS, t.meanMS = s.NowMS, s.MeanMS
+	t.nowMS, t.followMS = s.NowMS, s.FollowMS
 	copy(t.order.came[:], s.Came)
 	copy(t.order.clicks[:], s.Clicks)
 	t.order.learn()
@@ -180,9 +158,8 @@ func (s *stream) restore(saved *savedTrainer) {
 }
 
 func (x *target) restore(s *savedTarget, cfg *Config) error {
-	x.all, x.examples, x.positives, x.total = s.All, s.Examples, s.Positives, s.Total.gauge()
-	x.mean.n, x.mean.prior = s.MeanN, s.MeanPrior
-	err := errors.Join(x.global.restore(&s.Global), s.MeanGlobal.into(x.mean.global))
+	x.all, x.examples, x.positives, x.common, x.drift, x.lately = s.All, s.Examples, s.Positives, s.Common.gauge(), s.Drift, s.Lately
+	err := x.global.restore(&s.Global)
 	if len(s.Seen) != len(s.SeenAt) {
 		return errOtherShape
 	}
@@ -197,13 +174,8 @@ func (x *target) restore(s *savedTarget, cfg *Config) error {
 		err = errors.Join(err, f.restore(&saved))
 		x.shops[id] = f
 	}
-	for id, saved := range s.MeanShops {
-		m := &meanShop{bias: s.MeanBias[id], table: make(value.Table, 1<<cfg.ShopBits)}
-		err = errors.Join(err, saved.into(m.table))
-		x.mean.shops[id] = m
-	}
 	for shop, m := range s.Gauges {
-		x.gauges[shop] = make(map[uint32]*gauge, len(m))
+		x.gauges[shop] = make(gauges, len(m))
 		for c := range maps.Keys(m) {
 			g := m[c].gauge()
 			x.gauges[shop][c] = &g
@@ -213,28 +185,15 @@ func (x *target) restore(s *savedTarget, cfg *Config) error {
 }
 
 func (f *ftrl) restore(s *savedFTRL) error {
-	f.biasZ, f.biasN = s.BiasZ, s.BiasN
-	if len(s.Z) != len(s.At) || len(s.N) != len(s.At) {
+	f.biasZ, f.biasN, f.biasMean, f.minutes = s.BiasZ, s.BiasN, s.BiasMean, s.Minutes
+	if len(s.Z) != len(s.At) || len(s.N) != len(s.At) || len(s.Mean) != len(s.At) {
 		return errOtherShape
 	}
 	for i, at := range s.At {
 		if int(at) >= len(f.cells) {
 			return errOtherShape
 		}
-		f.cells[at] = cell{s.Z[i], s.N[i]}
-	}
-	return nil
-}
-
-func (s savedTable) into(t value.Table) error {
-	if len(s.W) != len(s.At) {
-		return errOtherShape
-	}
-	for i, at := range s.At {
-		if int(at) >= len(t) {
-			return errOtherShape
-		}
-		t[at] = s.W[i]
+		f.cells[at] = cell{s.Z[i], s.N[i], s.Mean[i]}
 	}
 	return nil
 }
@@ -249,7 +208,7 @@ type Totals struct {
 // Totals of a target.
 func (t *Trainer) Totals(tg value.Target) Totals {
 	x := &t.targets[tg]
-	return Totals{x.examples, x.positives, 1 / max(x.total.slow.ratio(1), 1e-3)}
+	return Totals{x.examples, x.positives, x.lately.ratio()}
 }
 
 // Matured is the share of a click's orders that have come at an age, ms.

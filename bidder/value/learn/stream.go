@@ -63,6 +63,11 @@ func (t *Trainer) Impression(id events.ID, atMS int64, e *Example) {
 	s.open[id] = x
 	s.shown++
 	heap.Push(&s.due, x)
+	// Clicks follow within seconds, their absence is learned minutes later:
+	// what is expected counts from here, or every rise of traffic would look
+	// like a better click rate.
+	t.at(atMS)
+	t.gauge(value.Click, &x.example, 1, 0)
 }
 
 // Click notes a click of a bid. The first counts.
@@ -77,7 +82,8 @@ func (t *Trainer) Click(id events.ID, atMS int64) {
 		return
 	}
 	t.at(atMS)
-	t.Learn(value.Click, &x.example, true, 1)
+	t.gauge(value.Click, &x.example, 0, 1)
+	t.learn(value.Click, &x.example, true, 1)
 	s.shown--
 	if s.clicked >= t.cfg.MaxClicked {
 		s.dropped++
@@ -152,10 +158,20 @@ func (t *Trainer) Advance(nowMS int64) {
 }
 
 // at moves the trainer's time, which never goes back; each minute of it the
-// mean weights follow.
+// young learners' means follow.
 func (t *Trainer) at(ms int64) {
-	if t.nowMS = max(t.nowMS, ms); t.nowMS-t.meanMS >= minuteMS {
+	if t.nowMS = max(t.nowMS, ms); t.nowMS-t.followMS >= minuteMS {
 		t.follow()
+	}
+}
+
+func (t *Trainer) follow() {
+	t.followMS = t.nowMS
+	for i := range t.targets {
+		t.targets[i].global.follow()
+		for _, f := range t.targets[i].shops {
+			f.follow()
+		}
 	}
 }
 
@@ -166,7 +182,7 @@ func (t *Trainer) notClicked(x *entry) {
 	if keep < 1 && float64(x.id[15])+float64(x.id[14])/256 >= keep*256 {
 		return
 	}
-	t.Learn(value.Click, &x.example, false, 1/keep)
+	t.learn(value.Click, &x.example, false, 1/keep)
 }
 
 // exposed learns that a step of a click's time has passed: half of the step's

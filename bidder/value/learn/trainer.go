@@ -82,24 +82,25 @@ type target struct {
 	seen   []uint64 // by slot: which shops contributed, by their number's low six bits
 	all    uint64   // the same of all slots
 	shops  map[uint32]*ftrl
-	gauges map[uint32]map[uint32]*gauge // shop, campaign
-	mean   mean
-	usual  float64 // log-odds before anything was learned
+	gauges map[uint32]gauges // by shop
+	usual  float64           // log-odds before anything was learned
 	// What was learned so far.
 	examples, positives int64
-	total               gauge // of everything
+	common              gauge // of everything
+	drift               drift
+	lately              lately
 }
 
 // Trainer learns from examples, and from a stream of impressions, clicks and
 // orders (see stream.go).
 type Trainer struct {
-	cfg     Config
-	targets [value.NumTargets]target
-	stream  stream
-	order   delay
-	nowMS   int64
-	meanMS  int64 // when the mean weights followed last
-	both    []value.Feature
+	cfg      Config
+	targets  [value.NumTargets]target
+	stream   stream
+	order    delay
+	nowMS    int64
+	followMS int64 // when the means of young learners followed last
+	both     []value.Feature
 }
 
 // New makes an empty Trainer.
@@ -112,7 +113,7 @@ func New(cfg Config) (*Trainer, error) {
 	for i := range t.targets {
 		t.targets[i] = target{
 			global: newFTRL(cfg.GlobalBits, cfg.Rates), seen: make([]uint64, 1<<cfg.GlobalBits),
-			shops: map[uint32]*ftrl{}, mean: newMean(cfg.GlobalBits), gauges: map[uint32]map[uint32]*gauge{},
+			shops: map[uint32]*ftrl{}, gauges: map[uint32]gauges{},
 			usual: value.PriorLogOdds(value.Target(i)),
 		}
 	}
@@ -120,61 +121,84 @@ func New(cfg Config) (*Trainer, error) {
 }
 
 // Learn takes one example of weight w (1 for an ordinary one) into both
-// parts.
+// parts, and compares what was predicted of it with what came.
 func (t *Trainer) Learn(tg value.Target, e *Example, label bool, w float64) {
+	switch {
+	case !label:
+		t.gauge(tg, e, w, 0)
+	case tg == value.Click:
+		t.gauge(tg, e, w, w)
+	default: // a stream of negatives, and orders beside them
+		t.gauge(tg, e, 0, w)
+	}
+	t.learn(tg, e, label, w)
+}
+
+func (t *Trainer) learn(tg value.Target, e *Example, label bool, w float64) {
 	x, y := &t.targets[tg], 0.0
 	if label {
 		y = 1
-	}
-	offset := x.released(e.Placement, t.cfg.K)
-	x.global.update(e.Placement, sigmoid(x.global.score(e.Placement)), y, w)
-	x.examples++
-	if label {
-		x.positives += int64(math.Copysign(1, w))
 	}
 	x.all |= 1 << (e.Shop & 63)
 	for _, f := range e.Placement {
 		x.seen[uint32(f)&uint32(len(x.seen)-1)] |= 1 << (e.Shop & 63)
 	}
+	x.global.update(e.Placement, sigmoid(x.usual+x.global.score(e.Placement)), y, w)
+	x.examples++
+	if label {
+		x.positives += int64(math.Copysign(1, w))
+	}
 	shop := t.shop(x, e.Shop)
 	if shop == nil {
 		return
 	}
+	own, campaign := x.gauges[e.Shop].logs(e.Campaign)
+	offset := x.prior(t.cfg.K) + x.released(e.Placement, t.cfg.K) + own + campaign
 	t.both = append(append(t.both[:0], e.Placement...), e.Own...)
-	p := sigmoid(offset + shop.score(t.both))
-	shop.update(t.both, p, y, w)
-	// What is gauged is what is given out.
-	odds := math.Exp(x.mean.score(e))
-	expected, observed := odds/(1+odds)*w, y*w
-	if tg == value.Order { // a stream of negatives, and orders beside them
-		if expected = min(odds, 1) * w; label {
-			expected = 0
-		}
-	}
-	x.total.add(tg, t.nowMS, expected, observed)
-	x.gauge(e.Shop, 0).add(tg, t.nowMS, expected, observed)
-	x.gauge(e.Shop, e.Campaign).add(tg, t.nowMS, expected, observed)
+	shop.update(t.both, sigmoid(offset+shop.score(t.both)), y, w)
 }
 
-// released is the log-odds of the global part as bidders see it.
-func (x *target) released(placement []value.Feature, k int) float64 {
-	sum := x.prior(k)
-	for _, f := range placement {
-		i := uint32(f) & uint32(len(x.seen)-1)
-		if bits.OnesCount64(x.seen[i]) >= k {
-			sum += x.global.weight(&x.global.cells[i], x.global.rates.L1)
-		}
+// gauge compares what is given out with what came: w examples more, and so
+// many targets. Each layer is compared with those around it in force.
+func (t *Trainer) gauge(tg value.Target, e *Example, w, observed float64) {
+	x := &t.targets[tg]
+	if t.shop(x, e.Shop) == nil {
+		return
 	}
-	return sum
+	own := x.gauge(e.Shop, 0)
+	score, r := x.score(e, t.cfg.K), &ownReach[tg]
+	if bits.OnesCount64(x.all) >= t.cfg.K {
+		t.rebase(tg)
+		x.drift.note(e)
+		t.compare(tg, &x.common, &commonReach[tg], score, w, observed)
+	}
+	t.compare(tg, own, r, score, w, observed)
+	of := x.gauge(e.Shop, e.Campaign)
+	t.compare(tg, of, r, score+own.log, w, observed)
+	x.lately.add(tg, t.nowMS, chance(tg, score+own.log+of.log)*w, observed)
 }
 
-// prior is the global part's base rate, once K shops made it; before, what is
-// usual.
-func (x *target) prior(k int) float64 {
-	if bits.OnesCount64(x.all) < k {
-		return x.usual
+// rebase moves the base rate by the common correction, at the end of each of
+// its steps. Fewer than K shops have no base rate in common.
+func (t *Trainer) rebase(tg value.Target) {
+	x, r := &t.targets[tg], &commonReach[tg]
+	if !x.common.over(r, t.nowMS) || len(x.common.buckets) == 0 {
+		return
 	}
-	return x.global.biasWeight()
+	score := func(e *Example) float64 { return x.score(e, t.cfg.K) }
+	x.common.moved(x.drift.look(tg, score))
+	x.common.roll(r, t.nowMS)
+	x.global.shift(x.common.log)
+	x.common.moved(x.drift.look(tg, score))
+	x.common.settle(r, t.nowMS)
+}
+
+func (t *Trainer) compare(tg value.Target, g *gauge, r *reach, logOdds, w, observed float64) {
+	p, squared := chance(tg, logOdds), 0.0
+	if tg == value.Click { // an order's chance is its odds
+		squared = p * p * w
+	}
+	g.add(r, t.nowMS, p*w, squared, observed)
 }
 
 func (t *Trainer) shop(x *target, id uint32) *ftrl {
