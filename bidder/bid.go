@@ -102,6 +102,13 @@ func (b *Bidder) trafficOf(v *openrtb.Request) traffic.Reason {
 // decideBasis reads the privacy signals. Without a basis nobody is looked for.
 func (b *Bidder) decideBasis(c *bidContext) {
 	v, x := &c.view, c.exchange
+	if r := b.recalled; r != nil {
+		c.basis = r.basis
+		if c.basis.Profile || c.basis.Identify {
+			c.user = r.user
+		}
+		return
+	}
 	sig := privacy.Signals{
 		COPPA: v.Regs.COPPA, GDPR: v.Regs.GDPR, GPC: v.Regs.GPC, Lmt: v.Device.Lmt, DNT: v.Device.DNT,
 		Consent: v.User.Consent, USPrivacy: v.Regs.USPrivacy, GPP: v.Regs.GPP, GPPSID: v.Regs.GPPSID,

@@ -185,11 +185,14 @@ type Bidder struct {
 	offers      *offers // nil in a shadow
 	outcomes    *outcomes
 	demand      *plan.Demand
+	proofs      *proofs        // nil in a shadow
 	markets     []*plan.Prices // by the exchange's number
 	byNumber    []*Exchange
 	counted     []uint64 // requests, by exchange: housekeeping's
 	settledHere nodeShare
-	shadowed    bool // a shadow: what it shares it only reads
+	shadowed    bool          // a shadow: what it shares it only reads
+	recalled    *recalled     // what a replay goes by; nil elsewhere
+	plans       atomic.Uint64 // plans begun and ended: odd while one is made
 	samples     *Sampler
 	requests    *requestLog   // the sample on its way out; nil: none is taken
 	kept        *requestStore // the sample of all nodes
@@ -236,7 +239,7 @@ func New(cfg Config, d Deps) (*Bidder, error) {
 		book: pacing.NewBook(cfg.Book), frequency: pacing.NewFrequency(0), hidden: pacing.NewHidden(0), shown: pacing.NewShown(0), pagePrices: newPagePrices(), together: creatives.NewTogether(), seen: new(seenToday),
 		bidLog: ekafka.NewBidLog(cfg.BidLogBytes, d.Log),
 		seeder: rand.NewChaCha8(cfg.Seed), rejections: limiter{n: 100}, conflicts: limiter{n: 100}, hides: newShopLimiter(hidesPerSecond), offers: newOffers(),
-		outcomes: new(outcomes), demand: plan.NewDemand(len(d.Exchanges)), counted: make([]uint64, len(d.Exchanges)),
+		outcomes: new(outcomes), demand: plan.NewDemand(len(d.Exchanges)), proofs: newProofs(len(d.Exchanges)), counted: make([]uint64, len(d.Exchanges)),
 		checks: newSelfChecks(), gate: newGate(cfg.MaxInWork, cfg.ShedDelay), now: time.Now,
 		geo: d.Geo, partners: d.Partners, wanted: wanted.New(0),
 	}

@@ -47,7 +47,8 @@ type bidContext struct {
 	candidates []candidate
 	bids       []bid
 	claims     []claimed // impressions that other exchanges may not get a bid for
-	ads        ad        // scratch for rendering
+	notOffered []notOffered
+	ads        ad // scratch for rendering
 	check      selfCheck
 
 	out                  []byte // the response
@@ -157,7 +158,7 @@ func (c *bidContext) reset() {
 	clear(c.wanted)
 	c.wanted = c.wanted[:0]
 	clear(c.bids)
-	c.candidates, c.bids, c.claims = c.candidates[:0], c.bids[:0], c.claims[:0]
+	c.candidates, c.bids, c.claims, c.notOffered = c.candidates[:0], c.bids[:0], c.claims[:0], c.notOffered[:0]
 	if cap(c.out) > 1<<20 {
 		c.out = nil
 	}

@@ -29,6 +29,8 @@ type playedMarket struct {
 	price   func(hour float64) float64 // times the usual
 	tell    bool                       // losses say what would have won
 	late    notices
+	lost    float64 // share of the wins whose notice never comes
+	shows   float64 // share of the wins whose ad is seen, by the pixel
 	c       *bidContext
 
 	spent    money.Nano // of the shop's budget, all that was won
@@ -92,6 +94,7 @@ func (m *playedMarket) play(hours float64, perDay float64) {
 		}
 		w.b.countTraffic()
 		w.b.pricesRound(uint32(now / step))
+		w.b.judgeProofs(now)
 		w.b.plan(0, 1)
 		hour := math.Mod(float64(now%(24*3_600_000))/3_600_000+1, 24) // Warsaw's, in winter
 		n := m.traffic(hour) * perDay / 8640
@@ -138,7 +141,14 @@ func (m *playedMarket) request(hour float64) {
 			if m.worth != nil {
 				m.surplus += (m.worth(site) - bid) / 1000
 			}
-			heap.Push(&m.late, notice{c.nowMS + delay, e})
+			if m.lost == 0 || m.rng.Float64() >= m.lost {
+				heap.Push(&m.late, notice{c.nowMS + delay, e})
+			}
+			if m.shows > 0 && m.rng.Float64() < m.shows {
+				p := e
+				p.EventID, p.Type, p.Settles, p.Amount, p.ShopAmount, p.ShopFee = events.EventID(o.id, events.TypeImpression, 0), events.TypeImpression, false, 0, 0, 0
+				heap.Push(&m.late, notice{c.nowMS + 2000, p})
+			}
 		} else if m.tell {
 			e.Type, e.LossReason, e.MinToWin = events.TypeLoss, 102, money.CPM(price*money.CPMUnit)
 			heap.Push(&m.late, notice{c.nowMS + delay, e})

@@ -162,6 +162,7 @@ type SampleReport struct {
 	Exchange string         `json:"exchange"`
 	TimeMS   int64          `json:"time_ms"`
 	Version  int64          `json:"config_version"`
+	Model    int64          `json:"model,omitempty"` // version, ms UTC
 	Seed     string         `json:"seed"`
 	Request  string         `json:"request"`
 	Answer   string         `json:"response,omitempty"`
@@ -183,7 +184,7 @@ func (a *ExplainAPI) samples(ctx *fasthttp.RequestCtx, who asker) {
 	out := []SampleReport{}
 	for _, s := range a.Samples.All(a.Bidder.clock.NowMS()) {
 		r := SampleReport{
-			Exchange: s.Exchange, TimeMS: s.TimeMS, Version: s.Version, Seed: hex.EncodeToString(s.Seed[:]),
+			Exchange: s.Exchange, TimeMS: s.TimeMS, Version: s.Version, Model: s.Model, Seed: hex.EncodeToString(s.Seed[:]),
 			Request: string(s.Request), Answer: string(s.Answer), Counts: s.Counts,
 		}
 		if s.Reason != ReasonNone {

@@ -12,6 +12,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
+	"github.com/grosz/grosz/pacing/plan"
 	"github.com/grosz/grosz/segments"
 	"github.com/grosz/grosz/segments/wanted"
 )
@@ -52,8 +53,11 @@ type Sample struct {
 	// Profiles of the person, as they were.
 	Profiles []segments.ShopProfile
 	Counts   []SampledCount
+	// Model is the version of the model that values came from, 0: of none.
+	Model int64
 
 	wanted   []wanted.Signal // what partners told of the person
+	recalled *recalled
 	exchange *Exchange
 	rates    *money.Rates
 	user     segments.UserKey
@@ -71,6 +75,9 @@ type SampledCount struct {
 	// the shop's balance.
 	Leases []pacing.Lent `json:"leases,omitempty"`
 	Poor   bool          `json:"poor,omitempty"`
+	// Pace is what its bids were multiplied by; absent where its day is not
+	// paced.
+	Pace *float64 `json:"pace,omitempty"`
 }
 
 // Sampler keeps a bounded sample of live decisions. Hot: a request that is
@@ -113,10 +120,10 @@ func (s *Sampler) bid(b *Bidder, c *bidContext, body []byte) NoBidReason {
 		return b.bid(c)
 	}
 	// From here on the request is its own seed's.
-	seed := b.nextSeed()
+	seed, inputs := b.nextSeed(), s.beforehand(c)
 	c.rng.Seed(seed)
 	r := b.bid(c)
-	if !s.take(c, body, seed, r) {
+	if !s.take(c, body, seed, r, &inputs) {
 		s.left.Add(1)
 	}
 	return r
@@ -124,7 +131,7 @@ func (s *Sampler) bid(b *Bidder, c *bidContext, body []byte) NoBidReason {
 
 // take keeps the decision that was just made, if it may be kept and can be
 // made again.
-func (s *Sampler) take(c *bidContext, body []byte, seed [32]byte, r NoBidReason) bool {
+func (s *Sampler) take(c *bidContext, body []byte, seed [32]byte, r NoBidReason, inputs *recalled) bool {
 	switch {
 	case !c.basis.Identify: // no basis: nothing of the person's request is kept
 		return false
@@ -132,11 +139,13 @@ func (s *Sampler) take(c *bidContext, body []byte, seed [32]byte, r NoBidReason)
 		return false
 	case len(body) > sampleMaxBody:
 		return false
+	case !s.recall(c, inputs): // a plan, a model or prices came in between
+		return false
 	}
 	p := &Sample{
 		Exchange: c.exchange.Name, Request: bytes.Clone(body), TimeMS: c.nowMS, Version: c.state.Snapshot.Version, Seed: seed, Reason: r,
 		Profiles: slices.Clone(c.facts.Profiles), exchange: c.exchange, rates: c.state.Rates, user: c.user,
-		wanted: slices.Clone(c.wanted),
+		wanted: slices.Clone(c.wanted), recalled: inputs, Model: inputs.version,
 	}
 	if r == ReasonNone {
 		p.Answer = bytes.Clone(c.out)
@@ -179,14 +188,19 @@ func (s *Sampler) remember(snap *campaigns.Snapshot) {
 // in the same microseconds may have moved a budget in between: a replay can
 // then come out differently where that budget was at its very end.
 func (s *Sampler) count(c *bidContext, p *Sample) bool {
-	known := make(map[int32]bool)
+	known, groups := make(map[int32]bool), []uint64(nil)
 	for i := range c.view.Imps {
 		for media := events.MediaBanner; media <= events.MediaNative; media++ {
 			if !offered(&c.view.Imps[i], media) || !c.exchange.media[media] {
 				continue
 			}
+			t := &terms{c: c, imp: &c.view.Imps[i], index: i, media: media}
 			s.b.describeImp(c, i, media)
-			for _, k := range c.state.Snapshot.Match(&c.facts, c.matcher) {
+			c.learnt.ready = false
+			matches := c.state.Snapshot.Match(&c.facts, c.matcher)
+			groups = append(groups, t.priceGroup())
+			p.recalled.noteMatches(s.b, t, matches)
+			for _, k := range matches {
 				if len(known) == sampleMaxCampaigns {
 					return false
 				}
@@ -197,7 +211,24 @@ func (s *Sampler) count(c *bidContext, p *Sample) bool {
 			}
 		}
 	}
+	p.recalled.notePeople(s.b, c, known)
+	p.recalled.view = p.recalled.view.Only(groups)
+	for i := range p.Counts {
+		p.Counts[i].seen(c, p.recalled)
+	}
 	return true
+}
+
+// seen says how the person and the pace stood.
+func (n *SampledCount) seen(c *bidContext, r *recalled) {
+	camp, _ := c.state.Snapshot.Campaign(n.Campaign)
+	if planned, ok := r.paces[n.Campaign]; ok {
+		k := plan.PlannedPace(planned).K()
+		n.Pace = &k
+	}
+	if limit := camp.Frequency; limit.Impressions > 0 && !c.user.IsZero() {
+		n.Seen = r.person(segments.Pseudonym(camp.Shop.Salt, c.user)).Seen(pacing.WhatCampaign(camp.ID), c.nowMS-int64(limit.Hours)*hourMS)
+	}
 }
 
 func (s *Sampler) used(c *bidContext, k int32) SampledCount {
@@ -205,9 +236,6 @@ func (s *Sampler) used(c *bidContext, k int32) SampledCount {
 	account := c.state.accounts[k]
 	state := account.State(s.b.days.at(camp.Shop.Location, c.nowMS).number)
 	out := SampledCount{Campaign: camp.ID, Used: state.Used, DayUsed: state.DayUsed, Leases: account.Wallet().Lent(), Poor: account.Wallet().Poor()}
-	if limit := camp.Frequency; limit.Impressions > 0 && !c.user.IsZero() {
-		out.Seen = s.b.frequency.Count(segments.Pseudonym(camp.Shop.Salt, c.user), camp.ID, c.nowMS-int64(limit.Hours)*60*60*1000)
-	}
 	for i := range c.bids {
 		if o := &c.bids[i]; o.campaign == k && !c.view.Test {
 			out.Used -= o.hold
@@ -320,11 +348,8 @@ func (b *Bidder) Replay(p *Sample) (Replayed, error) {
 		}
 		s.spend(camp, n.Used, n.DayUsed)
 		s.lend(n.Campaign, n.Leases, n.Poor)
-		// Past the cap one more is as good as many.
-		for range min(n.Seen, camp.Frequency.Impressions+1) {
-			s.frequency.Add(segments.Pseudonym(camp.Shop.Salt, p.user), n.Campaign, p.TimeMS)
-		}
 	}
+	p.recalled.into(s)
 	c := s.context()
 	if err := c.view.Parse(p.Request); err != nil {
 		return Replayed{}, fmt.Errorf("replay: %w", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/pacing"
@@ -112,22 +113,34 @@ func TestEveryInputCounts(t *testing.T) {
 		"time":     func(p *Sample) { p.TimeMS += 1000 },
 		"profiles": func(p *Sample) { p.Profiles = nil },
 		"budget":   func(p *Sample) { p.Counts = counts(p, 1, func(n *SampledCount) { n.Used = 0 }) },
-		"seen":     func(p *Sample) { p.Counts = counts(p, 2, func(n *SampledCount) { n.Seen = 0 }) },
-		"request":  func(p *Sample) { p.Request = []byte(strings.Replace(body, `"x"`, `"y"`, 1)) },
+		"seen":     func(p *Sample) { p.recalled = changed(p, func(r *recalled) { r.people = nil }) },
+		"basis":    func(p *Sample) { p.recalled = changed(p, func(r *recalled) { r.basis = privacy.Basis{} }) },
+		"imp passed over": func(p *Sample) {
+			p.recalled = changed(p, func(r *recalled) { r.refused = []notOffered{{0, ReasonOffered}} })
+		},
+		"request": func(p *Sample) { p.Request = []byte(strings.Replace(body, `"x"`, `"y"`, 1)) },
 	} {
 		require.False(t, again(change).Same, name)
 	}
 }
 
 // takeSample returns a copy of the only sample; its configuration with it.
-func takeSample(s *Sampler) *Sample {
-	p := s.ring[0]
+func takeSample(s *Sampler) *Sample { return takeSampleOf(s.ring[0]) }
+
+func takeSampleOf(p *Sample) *Sample {
 	out := &Sample{
 		Exchange: p.Exchange, Request: p.Request, TimeMS: p.TimeMS, Version: p.Version, Seed: p.Seed, Answer: p.Answer, Reason: p.Reason,
-		Profiles: p.Profiles, Counts: p.Counts, exchange: p.exchange, rates: p.rates, user: p.user,
+		Profiles: p.Profiles, Counts: p.Counts, exchange: p.exchange, rates: p.rates, user: p.user, recalled: p.recalled,
 	}
 	out.snapshot.Store(p.snapshot.Load())
 	return out
+}
+
+// changed is what a sample recalls, changed in one thing.
+func changed(p *Sample, change func(r *recalled)) *recalled {
+	r := *p.recalled
+	change(&r)
+	return &r
 }
 
 func counts(p *Sample, campaign uint32, change func(n *SampledCount)) (out []SampledCount) {

@@ -47,7 +47,8 @@ func (b *Bidder) shadow(o outside) *shadow {
 	sh.clock, sh.log = clock.NewManual(o.nowMS), slog.New(slog.DiscardHandler)
 	sh.book, sh.frequency = pacing.NewBook(o.book), o.frequency
 	sh.shadowed = true
-	sh.offers = nil                         // what other exchanges were offered has passed
+	sh.offers = nil // what other exchanges were offered has passed
+	sh.proofs = nil
 	sh.bidLog = ekafka.NewBidLog(1, sh.log) // full after the first bid
 	sh.exchanges, sh.rates = map[string]*Exchange{x.Name: x}, o.rates
 	sh.metrics, sh.checks, sh.gate = newMetrics(sh), newSelfChecks(), newGate(0, -1)

@@ -145,7 +145,10 @@ func (b *Bidder) skipBad(m kafka.Message, topic string, err error) {
 // to the book and to the frequency counts.
 func (b *Bidder) fold(e *events.Event) {
 	mine := b.heard(e)
+	b.foldProof(e)
 	switch {
+	case e.Type == events.TypeNotices:
+		return
 	case e.Type == events.TypeHide:
 		b.foldHide(e)
 		return
@@ -301,6 +304,7 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 		if n%20 == 0 {
 			b.countTraffic()
 			b.pricesRound(n / 20)
+			b.judgeProofs(now)
 		}
 		b.plan(int(n%planRounds), planRounds)
 		if n%plansEvery == plansEvery-1 {

@@ -81,11 +81,11 @@ func (b *Bidder) mayShowProducts(c *bidContext, o *bid, camp *campaigns.Compiled
 	for i, ch := range c.ads.choices[:c.visible(o, tmpl)] {
 		list[i] = events.ShortProduct(segments.ProductHash(ch.Product.ID))
 	}
-	if list == (events.Products{}) || c.view.Test || b.shadowed {
+	if list == (events.Products{}) || c.view.Test || b.onlyAsks() {
 		return list, true
 	}
 	var room [campaigns.MaxFrequencyCaps]pacing.ProductCap
-	p := b.book.WinRate(c.exchange.delayClass(o.media))
+	p := b.winRate(c, o.media)
 	return list, c.shown.Open(o.user, camp.ShopID, o.id, list, p, productCaps(room[:0], camp, c.nowMS), camp.Frequency.Strict, c.nowMS, c.nowMS+o.ttl.Milliseconds())
 }
 
@@ -111,12 +111,12 @@ func (b *Bidder) mayShow(c *bidContext, o *bid, camp *campaigns.CompiledCampaign
 	var room [1 + campaigns.MaxFrequencyCaps]pacing.Cap
 	caps := appendCaps(room[:0], camp, o.creative, c.nowMS)
 	x := pacing.Exposure{
-		Bid: o.id, Campaign: camp.ID, ExpireMS: c.nowMS + o.ttl.Milliseconds(), P: b.book.WinRate(c.exchange.delayClass(o.media)),
+		Bid: o.id, Campaign: camp.ID, ExpireMS: c.nowMS + o.ttl.Milliseconds(), P: b.winRate(c, o.media),
 	}
 	if o.creative != nil {
 		x.Creative = o.creative.ID
 	}
-	if c.view.Test || b.shadowed {
+	if c.view.Test || b.onlyAsks() {
 		return b.frequency.MayOpen(o.user, caps, camp.Frequency.Strict, c.nowMS)
 	}
 	return b.frequency.Open(o.user, x, caps, camp.Frequency.Strict, c.nowMS)

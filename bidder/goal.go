@@ -18,6 +18,9 @@ func (b *Bidder) goalCPM(t *terms, campaign int32, orders bool) money.CPM {
 	b.placement(t)
 	w := &c.learnt.worth
 	*w = campaigns.Worth{}
+	if b.recallWorth(t, campaign, w) {
+		return c.state.Snapshot.GoalCPM(campaign, c.matcher, w)
+	}
 	own := b.candidateFeatures(c, camp, t.media)
 	switch l := &c.learnt; {
 	case !orders:

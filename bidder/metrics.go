@@ -141,6 +141,7 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	s.writePaces(w)
 	b.writeTraffic(w)
 	b.writeShading(w)
+	b.writeLost(w)
 	b.writeModelMetrics(w)
 	b.writeRequestMetrics(w)
 	b.people.writeMetrics(w)

@@ -229,6 +229,9 @@ type claimed struct{ key, slot uint64 }
 
 // claimImp takes the imp for this request's exchange, if no other has it.
 func (b *Bidder) claimImp(c *bidContext, imp *openrtb.Imp) NoBidReason {
+	if b.recalled != nil {
+		return b.recallOffer(c, imp)
+	}
 	if b.offers == nil || len(b.exchanges) < 2 || c.view.Test {
 		return ReasonNone
 	}
@@ -244,6 +247,8 @@ func (b *Bidder) claimImp(c *bidContext, imp *openrtb.Imp) NoBidReason {
 	r := b.offers.claim(key, slot, life, c.exchange.number, int64(floor), c.nowMS)
 	if r == ReasonNone {
 		c.claims = append(c.claims, claimed{key, slot})
+	} else {
+		c.passedOver(imp, r)
 	}
 	return r
 }

@@ -94,6 +94,11 @@ func (b *Bidder) foldTraffic(e *events.Event) {
 // plan plans anew for the campaigns of a round whose day is paced.
 func (b *Bidder) plan(round, rounds int) {
 	s, now, share := b.state.Load(), b.clock.NowMS(), b.share()
+	lost := b.lostShares(now)
+	if round < len(s.Snapshot.Campaigns) {
+		b.plans.Add(1)
+		defer b.plans.Add(1)
+	}
 	for i := round; i < len(s.Snapshot.Campaigns); i += rounds {
 		camp := s.Snapshot.Campaigns[i]
 		p := b.refusals.pacerOf(camp.ID)
@@ -104,7 +109,7 @@ func (b *Bidder) plan(round, rounds int) {
 		a := s.accounts[i].State(today.number)
 		p.live.Plan(plan.Moment{
 			NowMS: now, Day: today.number, FromMS: max(today.fromMS, camp.StartMS), ToMS: campaignEnd(camp, today), Budget: camp.Budget.Day,
-			Spent: a.DaySettled + max(a.Pending, 0), Share: share, Front: camp.Pacing == campaigns.PacingFront, Demand: b.demand, Prices: b.markets,
+			Spent: a.DaySettled + max(a.Pending, 0), Share: share, Front: camp.Pacing == campaigns.PacingFront, Demand: b.demand, Prices: b.markets, Lost: lost,
 		})
 	}
 }
@@ -176,6 +181,7 @@ func (s *State) writePaces(w io.Writer) {
 			fmt.Fprintf(w, "grosz_plan_open{campaign=\"%d\"} %.6f\n", c.ID, r.Open)
 			fmt.Fprintf(w, "grosz_plan_impressions{campaign=\"%d\"} %.0f\n", c.ID, r.Impressions)
 			fmt.Fprintf(w, "grosz_plan_correction{campaign=\"%d\"} %.4f\n", c.ID, r.Correction)
+			fmt.Fprintf(w, "grosz_plan_lost{campaign=\"%d\"} %.5f\n", c.ID, r.Lost)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package bidder
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -97,6 +98,16 @@ func (s *pagePrices) of(shop uint32, product uint64, nowMS int64) money.Nano {
 		return 0
 	}
 	return p.price
+}
+
+// copyShop copies what is known of a shop's products into dst.
+func (s *pagePrices) copyShop(dst *pagePrices, shop uint32) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if m := s.shops[shop]; len(m) > 0 {
+		dst.shops[shop] = maps.Clone(m)
+		dst.n += len(m)
+	}
 }
 
 // empty tells that there is nothing to ask for.

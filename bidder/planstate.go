@@ -30,6 +30,7 @@ type exchangeState struct {
 	Name   string           `json:"name"`
 	Demand plan.DemandState `json:"demand"`
 	Prices plan.PricesState `json:"prices"`
+	Lost   plan.LostState   `json:"lost"`
 }
 
 // savePlans writes the file; housekeeping calls it.
@@ -39,7 +40,7 @@ func (b *Bidder) savePlans() {
 	}
 	s := plansState{TimeMS: b.clock.NowMS(), Campaigns: make(map[uint32]plan.LiveState)}
 	for i, x := range b.byNumber {
-		s.Exchanges = append(s.Exchanges, exchangeState{x.Name, b.demand.State(i), x.market.State()})
+		s.Exchanges = append(s.Exchanges, exchangeState{x.Name, b.demand.State(i), x.market.State(), b.proofs.lost.State(i)})
 	}
 	now := b.state.Load()
 	for i, c := range now.Snapshot.Campaigns {
@@ -83,10 +84,11 @@ func (b *Bidder) recallPlans() {
 		same = same && int(x.number) == i
 		b.demand.Restore(int(x.number), e.Demand)
 		x.market.Restore(e.Prices)
+		b.proofs.lost.Restore(int(x.number), e.Lost)
 	}
 	if !same { // campaigns' shares are by the exchanges' numbers
 		for id, c := range s.Campaigns {
-			c.Asked = nil
+			c.Asked, c.Spent = nil, nil
 			s.Campaigns[id] = c
 		}
 	}

@@ -212,3 +212,29 @@ func (t *Together) Products() (n int) {
 	}
 	return n
 }
+
+// Of copies what is known of some products of a shop, and what is looked at
+// most there, into dst: an ad that was made then can be made again.
+func (t *Together) Of(dst *Together, shop uint32, products ...uint64) {
+	if t == nil {
+		return
+	}
+	s := t.shop(shop)
+	if s == nil {
+		return
+	}
+	to := dst.shops[shop]
+	if to == nil {
+		to = &shopViews{products: map[uint64]*productViews{}}
+		dst.shops[shop] = to
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	to.trending.Store(s.trending.Load())
+	for _, id := range products {
+		if p := s.products[id]; p != nil {
+			copied := *p
+			to.products[id] = &copied
+		}
+	}
+}

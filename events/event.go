@@ -71,6 +71,10 @@ const (
 	// TypeTraffic is the Count of bid requests that a node had of Exchange in
 	// the hour from TimeMS on.
 	TypeTraffic Type = "traffic"
+	// TypeNotices is what a report of Exchange says of its notices: Count bids
+	// of ours are billed in it, made from BidMS on, and no notice had told of W
+	// of them. The same report again has the same id and replaces it.
+	TypeNotices Type = "notices"
 )
 
 // What tallies count.

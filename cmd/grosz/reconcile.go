@@ -216,10 +216,31 @@ func (r *reconciler) report(ctx context.Context, x *bidder.Exchange) error {
 	if sum.Lines > 0 || err == nil {
 		printReconcile(r.env.out, &sum, c)
 	}
+	if err == nil && !c.DryRun {
+		err = r.tellNotices(ctx, &sum, cfg.Reference)
+	}
 	if err == nil {
 		err = r.books.Note(ctx, &sum, reconcile.Reading{Exchange: c.Exchange, Reference: cfg.Reference, AtMS: r.now, DryRun: c.DryRun})
 	}
 	return err
+}
+
+// tellNotices tells the bidders how many of the billed bids no notice had told
+// of: their plans keep as much free.
+func (r *reconciler) tellNotices(ctx context.Context, sum *reconcile.Summary, reference string) error {
+	if sum.Billed == 0 {
+		return nil
+	}
+	e := events.Event{
+		EventID: events.NamedID(0, "notices", r.cfg.Exchange+"/"+reference), Type: events.TypeNotices, TimeMS: r.now, BidMS: sum.SinceMS,
+		Exchange: r.cfg.Exchange, Count: int64(sum.Billed), W: sum.Silent, Node: "reconcile",
+	}
+	err := kafka.WriteEvents(ctx, r.w, events.TopicEvents, [][]byte{events.ShopKey(0)}, [][]byte{e.AppendJSON(nil)})
+	if err != nil {
+		return fmt.Errorf("tell the bidders how many notices are missing: %w", err)
+	}
+	fmt.Fprintf(r.env.out, "no notice had told of %d of %d billed bids\n", sum.Silent, sum.Billed)
+	return nil
 }
 
 func (r *reconciler) day(shop uint32) string { return r.books.Day(shop, r.now) }

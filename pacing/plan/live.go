@@ -45,6 +45,7 @@ type source struct {
 	total           float64
 	asked, requests float64 // fading
 	firstAsked      float64
+	spent           float64 // reported, fading
 }
 
 // hourFactor is how often the campaign could bid in an hour of the day, against the usual.
@@ -101,6 +102,7 @@ type Moment struct {
 	Front        bool       // twice as much at the day's beginning as at its end
 	Demand       *Demand
 	Prices       []*Prices // by exchange
+	Lost         []float64 // by exchange: the share of its notices that never come; nil: none
 }
 
 // Report says what was planned, for metrics and explanations.
@@ -122,6 +124,9 @@ type Report struct {
 	Correction float64 `json:"correction"`
 	// Share of what all nodes spend that this one plans for.
 	Share float64 `json:"share"`
+	// Lost is the part of the budget that is kept free for wins that no notice
+	// tells of.
+	Lost float64 `json:"lost"`
 }
 
 // Plan chooses the multiplier for the next PlanEveryMS.
@@ -145,9 +150,10 @@ func (l *Live) Plan(m Moment) {
 		l.scale = math.Exp(l.correction(m.NowMS, budget*m.Share))
 	}
 	open := l.open(m.NowMS) * l.scale
-	left := budget*(1-guard) - nanoFloat(m.Spent) - open/m.Share
+	lost := l.lost(&m)
+	left := budget*(1-guard)*(1-lost) - nanoFloat(m.Spent) - open/m.Share
 	rest := l.rest(&m)
-	r := Report{AtMS: m.NowMS, Known: known, Left: left, Open: open, Impressions: rest, Correction: l.scale, Share: m.Share}
+	r := Report{AtMS: m.NowMS, Known: known, Left: left, Open: open, Impressions: rest, Correction: l.scale, Share: m.Share, Lost: lost}
 	switch {
 	case left <= 0:
 		l.k = 0
@@ -323,6 +329,27 @@ func (l *Live) rest(m *Moment) float64 {
 		}
 	}
 	return sum * (l.came + hourPrior) / (l.expected + hourPrior) / m.front(m.NowMS)
+}
+
+// lost is the share of what the campaign wins that no notice tells of: the
+// exchanges' shares by what it spends at each, or could.
+func (l *Live) lost(m *Moment) float64 {
+	var sum, all float64
+	for x := range min(len(l.sources), len(m.Lost)) {
+		w := l.sources[x].spent
+		sum, all = sum+w*m.Lost[x], all+w
+	}
+	if all > 0 {
+		return sum / all
+	}
+	for x := range min(len(l.sources), len(m.Lost)) {
+		w := l.sources[x].asked
+		sum, all = sum+w*m.Lost[x], all+w
+	}
+	if all > 0 {
+		return sum / all
+	}
+	return 0
 }
 
 // front is how much is to be spent at a time of the day, against its mean.

@@ -28,6 +28,7 @@ func (l *Live) close(m *Moment) {
 			d2, d1, dr = 0, 0, 0 // what was before is nothing to it
 		}
 		foretold += s.ratio() * dr
+		s.spent *= keep
 		s.asked, s.requests, s.firstAsked = s.asked*keep+d2+d1, s.requests*keep+dr, s.firstAsked*keep+d1
 		second, first = second+d2, first+d1
 	}
@@ -96,6 +97,9 @@ func (l *Live) hear() {
 		at := sort.Search(len(l.lots), func(i int) bool { return l.lots[i].fromMS > w.BidMS }) - 1
 		if at >= 0 {
 			l.lots[at].reported += cost
+		}
+		if int(w.Exchange) < len(l.sources) {
+			l.sources[w.Exchange].spent += cost
 		}
 		if w.First {
 			continue

@@ -13,6 +13,7 @@ type LiveState struct {
 	Delays  []float32      `json:"delays"`
 	Asked   [][3]float64   `json:"asked"` // by exchange: opportunities, of them first price, of so many requests
 	Hours   [24][2]float64 `json:"hours"`
+	Spent   []float64      `json:"spent,omitempty"` // by exchange, currency, fading
 }
 
 // State copies what was learned; Plan's goroutine calls it.
@@ -25,6 +26,7 @@ func (l *Live) State() LiveState {
 	for i := range l.sources {
 		o := &l.sources[i]
 		s.Asked = append(s.Asked, [3]float64{o.asked, o.firstAsked, o.requests})
+		s.Spent = append(s.Spent, o.spent)
 	}
 	for i := range l.hours {
 		s.Hours[i] = [2]float64{l.hours[i].came, l.hours[i].expected}
@@ -77,6 +79,11 @@ func (l *Live) Restore(s LiveState) {
 	for i := range min(len(s.Asked), len(l.sources)) {
 		if a := s.Asked[i]; a[0] >= 0 && a[1] >= 0 && a[1] <= a[0] && a[2] > 0 {
 			l.sources[i].asked, l.sources[i].firstAsked, l.sources[i].requests = a[0], a[1], a[2]
+		}
+	}
+	for i := range min(len(s.Spent), len(l.sources)) {
+		if v := s.Spent[i]; v >= 0 && !math.IsInf(v, 0) {
+			l.sources[i].spent = v
 		}
 	}
 	for i := range l.hours {

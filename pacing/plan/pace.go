@@ -42,7 +42,8 @@ type Won struct {
 	K              float64    // multiplier of the bid
 	Share          float64    // of the bid that it cost
 	Cost           money.Nano // what the budget pays, fee included
-	First          bool       // first price: Share says nothing
+	Exchange       uint16
+	First          bool // first price: Share says nothing
 }
 
 // Wish is an opportunity in a first-price auction.
@@ -145,4 +146,15 @@ func (p *Pace) sample(dst []Wish) []Wish {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append(dst[:0], p.wishes[:min(p.wished, wishRing)]...)
+}
+
+// Planned is what Multiplier draws from, at one moment: a decision that is made
+// again goes by it.
+func (p *Pace) Planned() uint64 { return p.k.Load() }
+
+// PlannedPace is a Pace that stays as it was planned then.
+func PlannedPace(planned uint64) *Pace {
+	p := new(Pace)
+	p.k.Store(planned)
+	return p
 }

@@ -304,3 +304,22 @@ func (p *Prices) fit(pl *place, e *exactSums) {
 	}
 	pl.mu, pl.sigma = mu, math.Exp(logSigma)
 }
+
+// Only is what the view knows of a few groups: little enough to be kept.
+func (v *PriceView) Only(groups []uint64) *PriceView {
+	out := *v
+	out.groups = make(map[uint64]groupPrice, len(groups))
+	for _, g := range groups {
+		if p, ok := v.groups[g]; ok {
+			out.groups[g] = p
+		}
+	}
+	return &out
+}
+
+// FixedPrices learn nothing: they stay as a view had them.
+func FixedPrices(v *PriceView) *Prices {
+	p := NewPrices()
+	p.view.Store(v)
+	return p
+}

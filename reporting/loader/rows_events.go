@@ -24,7 +24,7 @@ func eventsTarget() *target {
 
 func eventRow(e *events.Event, p place, out emit) error {
 	switch e.Type {
-	case events.TypeBudget, events.TypeLease, events.TypeReturn, events.TypeDeposit, events.TypeTerms, events.TypeTraffic:
+	case events.TypeBudget, events.TypeLease, events.TypeReturn, events.TypeDeposit, events.TypeTerms, events.TypeTraffic, events.TypeNotices:
 		return nil // what nodes tell each other of budgets: no row
 	}
 	if e.EventID.IsZero() {

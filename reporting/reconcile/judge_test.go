@@ -190,6 +190,38 @@ func TestWhatAReportLacksAndHasTwice(t *testing.T) {
 	require.Empty(t, b.late)
 }
 
+// Of the billed bids of ours those are counted that no notice had told of: also
+// after they were booked, and those alone.
+func TestAReportTellsHowManyNoticesAreMissing(t *testing.T) {
+	b := newBooks()
+	for n := range 5 {
+		b.bid(n, "ok", 100, 200)
+	}
+	b.bid(5, events.PriceUnreadable, 200, 200)
+	for n := 6; n < 9; n++ { // bids of ours, no notice of them came
+		b.bid(n, "ok", 0, 200).Settled = false
+	}
+	b.bid(9, "ok", 100, 200).Test = true
+	b.bid(10, "ok", 100, 200).Exchange = "other"
+	report := "bid_id,amount,currency\n"
+	for n := range 11 {
+		report += bidID(n).String() + ",0.0000001,USD\n"
+	}
+	report += bidID(1).String() + ",0.0000001,USD\n" + bidID(77).String() + ",1,USD\n" // twice; not ours
+	var found []Finding
+	cfg := b.config(&found)
+	for _, missing := range []bool{false, true, true} {
+		cfg.Rules.Missing = missing
+		sum, err := Run(context.Background(), strings.NewReader(report), cfg)
+		require.NoError(t, err)
+		require.Equal(t, 9, sum.Billed)
+		require.Equal(t, 3, sum.Silent)
+		require.Equal(t, b.entries[bidID(0)].BidMS, sum.SinceMS)
+		b.show()
+	}
+	require.Equal(t, events.PriceReport, b.entries[bidID(6)].Status, "booked by the report, and still no notice of it")
+}
+
 // TestReportsAndTheirRepetitions: whatever reports come in whatever order, as
 // often as they come and however late their bookings show, a bid costs what
 // the last one that was booked says, at most the bid, and never less than

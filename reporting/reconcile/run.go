@@ -52,6 +52,11 @@ type Summary struct {
 	Lines, Skipped int // lines read; lines of types that are not billed
 	Kinds          map[Kind]*Total
 	FromMS, ToMS   int64 // the bids that Missing was looked for among
+	// Billed are the lines of bids of ours that are to be paid, Silent those of
+	// them that no notice had told of, also where an earlier run has booked
+	// them. SinceMS is when the first of these bids was made.
+	Billed, Silent int
+	SinceMS        int64
 }
 
 // batchLines are looked up at once.
@@ -145,6 +150,7 @@ func (rn *run) batch(ctx context.Context, lines []Line) error {
 		case b != nil:
 			f, e = rn.judge(l, b)
 			rn.period(b)
+			rn.notices(l, b, f.Kind)
 		}
 		if e != nil {
 			due = append(due, *e)
@@ -208,6 +214,25 @@ func (rn *run) period(b *Entry) {
 		rn.sum.FromMS = b.BidMS
 	}
 	rn.sum.ToMS = max(rn.sum.ToMS, b.BidMS+1)
+}
+
+// notices counts a line of a bid of ours, and whether a notice had told of it.
+func (rn *run) notices(l *Line, b *Entry, k Kind) {
+	switch k {
+	case Matched, Corrected, Booked, Drift, AboveBid, ClawedBack, Unbilled:
+	default:
+		return // another exchange's, in another currency, a test
+	}
+	if l.Amount <= 0 {
+		return
+	}
+	rn.sum.Billed++
+	if !b.Settled || b.Status == events.PriceReport {
+		rn.sum.Silent++
+	}
+	if rn.sum.SinceMS == 0 || b.BidMS < rn.sum.SinceMS {
+		rn.sum.SinceMS = b.BidMS
+	}
 }
 
 // missing lists what was settled in the report's time and is not in it.
