@@ -35,7 +35,7 @@ func TestExplanationsBidOutOfTheLiveLeases(t *testing.T) {
 	s, c := w.sampler(8, 1), newContext([32]byte{3})
 	require.Equal(t, ReasonNone, w.sampled(s, c, body))
 	require.NotEqual(t, lent, wallet.Lent(), "the bid is held out of the lease")
-	w.b.leases.write(w.b.leases.returns(1 << 60))
+	w.b.leases.write(w.b.leases.giveBack())
 	require.Empty(t, wallet.Lent(), "all went back")
 	p := takeSample(s)
 	require.Equal(t, lent, p.Counts[0].Leases, "as they were before the bid")

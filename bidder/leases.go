@@ -2,7 +2,6 @@ package bidder
 
 import (
 	"context"
-	"encoding/binary"
 	"io"
 	"math"
 	"sync"
@@ -49,8 +48,9 @@ type leaseDesk struct {
 	asked map[uint64]ask   // this run's leases, until the log has let them go
 	wants map[uint32]*want // by campaign
 	told  map[uint32]int64 // version of limits written to the log, by campaign
+	sched leaseSchedule    // who is looked at when
 
-	requests, granted, refused, returned atomic.Uint64
+	requests, granted, refused, returned, looks atomic.Uint64
 }
 
 type ask struct {
@@ -67,10 +67,18 @@ type want struct {
 	shop      uint32
 	quietMS   int64 // nothing is asked for before
 	open      uint64
+
+	account *pacing.Account
+	c       *campaigns.CompiledCampaign // nil: none that needs leases
+	dearest money.Nano
+	seenMS  int64 // when perSecond was brought up to date
+	dueMS   int64 // when it is looked at; its place in the schedule follows
+	place   int   // -1: none
+	now     bool  // it is on the list of those that are looked at next
 }
 
 func newLeaseDesk(b *Bidder) *leaseDesk {
-	return &leaseDesk{b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}}
+	return &leaseDesk{b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}, sched: newLeaseSchedule()}
 }
 
 // limited tells whether a campaign needs leases: one without limits, of a
@@ -87,7 +95,9 @@ func (d *leaseDesk) apply(e *events.Event) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	before := d.fold.Free(r.Shop)
 	d.fold.Apply(&r, nil)
+	d.sched.freeMoved(r.Shop, before, d.fold.Free(r.Shop))
 	switch r.Kind {
 	case ledger.Lease:
 	case ledger.Deposit, ledger.Terms, ledger.Budget:
@@ -106,6 +116,7 @@ func (d *leaseDesk) apply(e *events.Event) {
 	if w.open == r.LeaseID {
 		w.open = 0
 	}
+	d.sched.soon(w)
 	n := d.fold.Granted(r.LeaseID)
 	if n > 0 {
 		d.granted.Add(1)
@@ -122,10 +133,11 @@ func (d *leaseDesk) apply(e *events.Event) {
 
 // wake lets a shop's campaigns ask at once: there may be more to have.
 func (d *leaseDesk) wake(shop uint32) {
-	for _, w := range d.wants {
-		if w.shop == shop && w.open == 0 {
+	for _, w := range d.sched.of(shop) {
+		if w.open == 0 {
 			w.quietMS = 0
 		}
+		d.sched.soon(w)
 	}
 }
 
@@ -139,13 +151,13 @@ func (d *leaseDesk) run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		now := d.b.clock.NowMS()
-		d.write(append(d.returns(now), d.requestsAt(now)...))
+		d.write(d.turn(now))
 		if !d.b.ready[3].Load() && (d.answered() || now >= until) {
 			d.b.ready[3].Store(true)
 		}
 		select {
 		case <-ctx.Done():
-			d.write(d.returns(math.MaxInt64))
+			d.write(d.giveBack())
 			return
 		case <-tick.C:
 		}
@@ -173,6 +185,7 @@ func (d *leaseDesk) write(groups [][]events.Event) {
 			for i := range group {
 				if err := d.b.appendEvent(&group[i]); err != nil {
 					d.b.log.Warn("lease not asked for or given back: the spool does not take it", "err", err)
+					d.unwritten(group[i:])
 					return nil // what is not given back returns when its time is over
 				}
 			}
@@ -182,33 +195,16 @@ func (d *leaseDesk) write(groups [][]events.Event) {
 	_ = g.Wait() // its functions return no error
 }
 
-// returns collects what goes back to the log.
-func (d *leaseDesk) returns(now int64) (out [][]events.Event) {
+// unwritten has limits told again that the spool did not take.
+func (d *leaseDesk) unwritten(group []events.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at := min(now, d.b.clock.NowMS())
-	var back []pacing.LeaseReturn
-	for _, a := range d.b.book.Accounts() {
-		until := now
-		if w := d.wants[a.ID()]; w != nil && d.fold.Shop(w.shop).Free < 0 {
-			until = math.MaxInt64 // the shop's money went, by its terms or a payment back: at once
-		}
-		back = a.Wallet().Close(until, back[:0])
-		for _, r := range back {
-			if k, ok := d.asked[r.Lease]; ok {
-				e := d.record(events.TypeReturn, k.shop, k.campaign, at)
-				e.Lease, e.BidDay, e.ShopAmount = r.Lease, k.day, r.Amount
-				out = append(out, []events.Event{e})
-				d.returned.Add(1)
-			}
+	for i := range group {
+		if group[i].Type == events.TypeBudget {
+			delete(d.told, group[i].CampaignID)
+			d.sched.soon(d.wants[group[i].CampaignID])
 		}
 	}
-	for id, a := range d.asked {
-		if at > a.untilMS+a.ttlMS {
-			delete(d.asked, id)
-		}
-	}
-	return out
 }
 
 func (d *leaseDesk) record(t events.Type, shop, campaign uint32, now int64) events.Event {
@@ -218,85 +214,8 @@ func (d *leaseDesk) record(t events.Type, shop, campaign uint32, now int64) even
 	}
 }
 
-// requestsAt collects the records that campaigns need: their limits, where
-// the log has an older version, and leases where less than half of what is
-// wanted is left.
-func (d *leaseDesk) requestsAt(now int64) (out [][]events.Event) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.b.state.Load()
-	for i, c := range s.Snapshot.Campaigns {
-		if !limited(c) || !c.InFlight(now) {
-			continue
-		}
-		var group []events.Event
-		if v := max(d.fold.Version(c.ID), d.told[c.ID]); v < c.Version {
-			d.told[c.ID] = c.Version
-			e := d.record(events.TypeBudget, c.ShopID, c.ID, now)
-			e.Version, e.ShopCurrency = c.Version, c.Shop.Currency
-			e.LimitTotal, e.LimitWeek, e.LimitDay = c.Budget.Total, c.Budget.Week, c.Budget.Day
-			group = append(group, e)
-		}
-		if e, ok := d.request(c, s.accounts[i].Wallet(), now); ok {
-			group = append(group, e)
-		}
-		if len(group) > 0 {
-			out = append(out, group)
-		}
-	}
-	return out
-}
-
-// request asks for a lease if the campaign's wallet runs low.
-func (d *leaseDesk) request(c *campaigns.CompiledCampaign, wallet *pacing.Wallet, now int64) (events.Event, bool) {
-	w := d.wants[c.ID]
-	if w == nil {
-		w = &want{shop: c.ShopID}
-		d.wants[c.ID] = w
-	}
-	taken, missed := wallet.Demand()
-	w.perSecond += 0.1 * (float64(taken)/leaseTick.Seconds() - w.perSecond)
-	w.least = max(w.least, missed, d.dearest(c))
-	paid := d.fold.Shop(c.ShopID)
-	wallet.SetPoor(c.Shop.Prepaid && paid.Prepaid && paid.Free < d.dearest(c))
-	if now < w.quietMS {
-		return events.Event{}, false
-	}
-	if a, ok := d.asked[w.open]; ok && !a.answered && now < w.quietMS+leaseRetry.Milliseconds() {
-		return events.Event{}, false
-	}
-	target := max(money.Nano(w.perSecond*leaseAhead.Seconds()), leaseBids*w.least)
-	bound := smallest(c.Budget)
-	if c.Shop.Prepaid {
-		if !paid.Prepaid || paid.Free <= 0 {
-			return events.Event{}, false // its terms are still on their way, or its balance is used up
-		}
-		bound = min(bound, paid.Free)
-	}
-	target = min(target, max(bound/leaseShare, leaseBids*w.least))
-	day := d.b.days.at(c.Shop.Location, now)
-	left := wallet.Left(day.number, now+leaseRenew.Milliseconds(), w.least)
-	if left >= target/2 {
-		return events.Event{}, false
-	}
-	window := idleWindow
-	if w.perSecond >= 1 {
-		window = leaseWindow
-	}
-	id := d.b.randomID()
-	a := ask{shop: c.ShopID, campaign: c.ID, day: day.number, untilMS: min(now+window.Milliseconds(), day.toMS)}
-	a.ttlMS = (window + d.b.longestHold() + leaseGrace).Milliseconds()
-	w.open = max(binary.LittleEndian.Uint64(id[:]), 1)
-	w.quietMS = now // an answer is awaited
-	d.asked[w.open] = a
-	d.requests.Add(1)
-	e := d.record(events.TypeLease, c.ShopID, c.ID, now)
-	e.Lease, e.BidDay, e.TTLMS, e.ShopAmount, e.ShopCurrency = w.open, a.day, a.ttlMS, target-left, c.Shop.Currency
-	return e, true
-}
-
-// dearest is what one bid of a campaign may have to hold, before any was made.
-func (d *leaseDesk) dearest(c *campaigns.CompiledCampaign) money.Nano {
+// dearestBid is what one bid of a campaign may have to hold, before any was made.
+func dearestBid(c *campaigns.CompiledCampaign) money.Nano {
 	cpm := c.Bid.MaxCPM
 	if cpm == 0 {
 		cpm = c.Bid.CPM

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"testing"
@@ -43,8 +42,7 @@ func newLeasedNodes(t *testing.T, n int, budget money.Nano) *leasedNodes {
 // turn lets every node's desk work, and then every node read the log.
 func (l *leasedNodes) turn() {
 	for _, w := range l.nodes {
-		now := w.clock.NowMS()
-		w.b.leases.write(append(w.b.leases.returns(now), w.b.leases.requestsAt(now)...))
+		w.b.leases.write(w.b.leases.turn(w.clock.NowMS()))
 	}
 	l.read()
 }
@@ -145,7 +143,7 @@ func TestAnEndingNodeGivesItsLeasesBack(t *testing.T) {
 	before := l.billed()
 	require.Positive(t, before.Leased)
 	w := l.nodes[0]
-	w.b.leases.write(w.b.leases.returns(math.MaxInt64))
+	w.b.leases.write(w.b.leases.giveBack())
 	l.read()
 	after := l.billed()
 	assert.Equal(t, before.Leased/2, after.Leased)

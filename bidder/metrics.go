@@ -9,6 +9,7 @@ import (
 
 	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/segments"
 )
 
 // metricSet holds the bidder's counters. Full names, declared once.
@@ -25,6 +26,7 @@ type metricSet struct {
 	latency         *vm.Histogram
 	rejections      map[string]*vm.Counter
 	notices         map[events.Type]*vm.Counter
+	profiles        atomic.Pointer[segments.Stats] // of this scrape: to count them is to walk the store
 }
 
 func newMetrics(b *Bidder) *metricSet {
@@ -50,6 +52,7 @@ func newMetrics(b *Bidder) *metricSet {
 		m.notices[t] = s.NewCounter(fmt.Sprintf(`grosz_notices_total{type=%q}`, t))
 	}
 	gauge := func(name string, f func() float64) { s.NewGauge(name, f) }
+	m.profiles.Store(new(segments.Stats))
 	gauge(`grosz_holds`, func() float64 { return float64(b.book.Stats().Holds) })
 	gauge(`grosz_holds_max`, func() float64 { return float64(b.book.Stats().MaxHolds) })
 	gauge(`grosz_settled_remembered`, func() float64 { return float64(b.book.Stats().Settled) })
@@ -62,6 +65,7 @@ func newMetrics(b *Bidder) *metricSet {
 		gauge(`grosz_leases_asked_total`, func() float64 { return float64(b.leases.requests.Load()) })
 		gauge(`grosz_leases_granted_total`, func() float64 { return float64(b.leases.granted.Load()) })
 		gauge(`grosz_leases_refused_total`, func() float64 { return float64(b.leases.refused.Load()) })
+		gauge(`grosz_lease_looks_total`, func() float64 { return float64(b.leases.looks.Load()) })
 		gauge(`grosz_leases_returned_total`, func() float64 { return float64(b.leases.returned.Load()) })
 	}
 	gauge(`grosz_spool_backlog_bytes`, func() float64 { return float64(b.spool.Stats().BacklogBytes) })
@@ -76,15 +80,15 @@ func newMetrics(b *Bidder) *metricSet {
 	gauge(`grosz_bid_log_bytes_max`, func() float64 { return float64(b.bidLog.Stats().MaxBytes) })
 	gauge(`grosz_bids_recorded_total`, func() float64 { return float64(b.bidLog.Stats().Sent) })
 	gauge(`grosz_bids_dropped_total`, func() float64 { return float64(b.bidLog.Stats().Dropped) })
-	gauge(`grosz_profiles`, func() float64 { return float64(b.profiles.Load().Stats().Profiles) })
-	gauge(`grosz_profiles_fullness`, func() float64 { return b.profiles.Load().Stats().Fullness })
-	gauge(`grosz_profile_bytes`, func() float64 { return float64(b.profiles.Load().Stats().Bytes) })
-	gauge(`grosz_profile_users`, func() float64 { return float64(b.profiles.Load().Stats().Users) })
-	gauge(`grosz_profiles_evicted_total`, func() float64 { return float64(b.profiles.Load().Stats().Evicted) })
-	gauge(`grosz_profiles_expired_total`, func() float64 { return float64(b.profiles.Load().Stats().Expired) })
-	gauge(`grosz_profile_opt_outs`, func() float64 { return float64(b.profiles.Load().Stats().OptOuts) })
-	gauge(`grosz_profile_opt_outs_forgotten_total`, func() float64 { return float64(b.profiles.Load().Stats().ForgottenOptOuts) })
-	gauge(`grosz_shop_events_repeated_total`, func() float64 { return float64(b.profiles.Load().Stats().Duplicates) })
+	gauge(`grosz_profiles`, func() float64 { return float64(m.profiles.Load().Profiles) })
+	gauge(`grosz_profiles_fullness`, func() float64 { return m.profiles.Load().Fullness })
+	gauge(`grosz_profile_bytes`, func() float64 { return float64(m.profiles.Load().Bytes) })
+	gauge(`grosz_profile_users`, func() float64 { return float64(m.profiles.Load().Users) })
+	gauge(`grosz_profiles_evicted_total`, func() float64 { return float64(m.profiles.Load().Evicted) })
+	gauge(`grosz_profiles_expired_total`, func() float64 { return float64(m.profiles.Load().Expired) })
+	gauge(`grosz_profile_opt_outs`, func() float64 { return float64(m.profiles.Load().OptOuts) })
+	gauge(`grosz_profile_opt_outs_forgotten_total`, func() float64 { return float64(m.profiles.Load().ForgottenOptOuts) })
+	gauge(`grosz_shop_events_repeated_total`, func() float64 { return float64(m.profiles.Load().Duplicates) })
 	gauge(`grosz_shop_events_limited_total`, func() float64 { return float64(b.fromShops.refusals() + b.fromPages.refusals()) })
 	gauge(`grosz_partner_intent_users`, func() float64 { return float64(b.wanted.Stats().Users) })
 	gauge(`grosz_partner_intent_users_max`, func() float64 { return float64(b.wanted.Stats().MaxUsers) })
@@ -109,6 +113,8 @@ func (b *Bidder) noticed(t events.Type) { b.metrics.notices[t].Inc() }
 
 // WriteMetrics writes everything in Prometheus' text format.
 func (b *Bidder) WriteMetrics(w io.Writer) {
+	profiles := b.profiles.Load().Stats()
+	b.metrics.profiles.Store(&profiles)
 	b.metrics.set.WritePrometheus(w)
 	b.checks.write(w)
 	b.gate.write(w)

@@ -53,7 +53,7 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 // and nodes share them.
 func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, day int32) NoBidReason {
 	account, expires, class := c.state.accounts[o.campaign], c.nowMS+o.ttl.Milliseconds(), c.exchange.delayClass(o.media)
-	if b.leases == nil || !limited(camp) {
+	if b.leases == nil || !c.state.limited[o.campaign] {
 		if !b.book.ReserveClass(account, o.id, o.hold, day, c.nowMS, expires, class) {
 			return ReasonBudget
 		}

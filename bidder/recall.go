@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
@@ -66,11 +67,8 @@ func (b *Bidder) saveHolds() {
 	if b.cfg.StateDir == "" || !b.ready[2].Load() {
 		return
 	}
-	text, err := json.Marshal(heldState{TimeMS: b.clock.NowMS(), Held: b.book.HeldByCampaign()})
+	text, err := durable.Seal(heldFormat, b.appendHolds(nil))
 	path := filepath.Join(b.cfg.StateDir, heldFile)
-	if err == nil {
-		text, err = durable.Seal(heldFormat, text)
-	}
 	if err == nil {
 		err = os.WriteFile(path+".new", text, 0o600)
 	}
@@ -81,6 +79,21 @@ func (b *Bidder) saveHolds() {
 		b.metrics.checkpointFails.Inc()
 		b.log.Debug("holds not written", "err", err)
 	}
+}
+
+// appendHolds writes a heldState: every second, for thousands of campaigns.
+func (b *Bidder) appendHolds(w []byte) []byte {
+	w = strconv.AppendInt(append(w, `{"time":`...), b.clock.NowMS(), 10)
+	w = append(w, `,"held":{`...)
+	before := len(w)
+	b.book.EachHeld(func(campaign uint32, held money.Nano) {
+		if len(w) > before {
+			w = append(w, ',')
+		}
+		w = strconv.AppendUint(append(w, '"'), uint64(campaign), 10)
+		w = append(money.AppendDecimal(append(w, `":"`...), int64(held), 9, 2), '"')
+	})
+	return append(w, "}}"...)
 }
 
 // recallHolds holds again what was held when the node ended, for as long as

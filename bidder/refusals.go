@@ -1,9 +1,9 @@
 package bidder
 
 import (
-	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -116,6 +116,7 @@ func (r *refusalCounts) each(k refusalKey, fn func(reason NoBidReason, n uint64,
 
 func (r *refusalCounts) write(w io.Writer) {
 	var sums [numReasons]uint64
+	var buf []byte
 	list := r.keys()
 	for i, k := range list {
 		r.each(k, func(reason NoBidReason, n uint64, _ *uint64) { sums[reason] += n })
@@ -123,12 +124,19 @@ func (r *refusalCounts) write(w io.Writer) {
 			continue
 		}
 		for reason, n := range sums {
-			if n > 0 {
-				fmt.Fprintf(w, "grosz_campaign_refused_total{campaign=\"%d\",reason=%q} %d\n", k.campaign, NoBidReason(reason), n)
+			if n > 0 { // there are many: fmt would take a share of the processor
+				buf = strconv.AppendUint(append(buf, `grosz_campaign_refused_total{campaign="`...), uint64(k.campaign), 10)
+				buf = append(append(append(buf, `",reason="`...), NoBidReason(reason).String()...), `"} `...)
+				buf = append(strconv.AppendUint(buf, n, 10), '\n')
 			}
 		}
 		sums = [numReasons]uint64{}
+		if len(buf) >= 32<<10 {
+			_, _ = w.Write(buf) // who asks sees what was cut off
+			buf = buf[:0]
+		}
 	}
+	_, _ = w.Write(buf)
 }
 
 // tally adds what was counted of campaigns. Where a minute has no room for

@@ -42,15 +42,29 @@ func (s *RequestSample) size() int64 {
 	return n
 }
 
-func (s *requestStore) add(r *RequestSample, nowMS int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// tick lets old requests go now and then, and takes more people in where there
+// is room; s.mu is held.
+func (s *requestStore) tick(nowMS int64) {
 	if s.adds++; s.adds%4096 == 0 {
 		s.drop(func(r *RequestSample) bool { return r.TimeMS < nowMS-s.lifeMS })
 		if s.share < 1 && s.bytes < s.max/3 {
 			s.share = min(1, s.share*2)
 		}
 	}
+}
+
+// wants tells whether a person is of those who are taken in.
+func (s *requestStore) wants(hash uint64, nowMS int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tick(nowMS)
+	return below(hash, s.share)
+}
+
+func (s *requestStore) add(r *RequestSample, nowMS int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tick(nowMS)
 	if r.Share <= 0 || r.Share > 1 || r.TimeMS < nowMS-s.lifeMS || !below(r.Hash, s.share) {
 		return
 	}

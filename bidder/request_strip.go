@@ -2,10 +2,8 @@ package bidder
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
-	"net/url"
-	"strings"
+	"errors"
+	"maps"
 
 	"github.com/grosz/grosz/bidder/openrtb"
 )
@@ -24,6 +22,22 @@ func leaves(names ...string) kept {
 	return k
 }
 
+// and joins two trees; where one keeps a value whole, so does the joint one.
+func (k kept) and(more kept) kept {
+	out := maps.Clone(k)
+	for name, sub := range more {
+		switch own, both := out[name]; {
+		case !both:
+			out[name] = sub
+		case own != nil && sub != nil:
+			out[name] = own.and(sub)
+		default:
+			out[name] = nil
+		}
+	}
+	return out
+}
+
 func (k kept) with(name string, sub kept) kept { k[name] = sub; return k }
 
 // keptFacts is what is kept of every request; keptPerson as well where there
@@ -40,96 +54,295 @@ var (
 		with("video", keptVideo).
 		with("native", leaves("request", "ver", "api", "battr")).
 		with("pmp", leaves("private_auction").with("deals", leaves("id", "bidfloor", "bidfloorcur", "at", "guar", "wseat", "wadomain", "mincpmpersec", "durfloors")))
-	keptPlace  = leaves("name", "domain", "cat", "sectioncat", "pagecat", "cattax", "keywords", "kwarray", "bundle", "page", "mobile").with("content", keptContent)
+	keptPlace  = leaves("name", "domain", "cat", "sectioncat", "pagecat", "cattax", "keywords", "kwarray", "bundle", "mobile").with("content", keptContent)
+	keptSite   = keptPlace.and(leaves(keptPage))
 	keptDevice = leaves("os", "devicetype", "language", "langb").with("geo", leaves("country", "region", "type")).
 			with("sua", leaves("mobile").with("platform", nil))
 	keptFacts = leaves("test", "at", "allimps", "cattax", "wseat", "bseat", "cur", "wlang", "wlangb", "acat", "bcat", "badv", "bapp").
-			with("imp", keptImp).with("site", keptPlace).with("app", keptPlace).with("device", keptDevice).
+			with("imp", keptImp).with("site", keptSite).with("app", keptPlace).with("device", keptDevice).
 			with("regs", leaves("dsa").with("ext", leaves("dsa")))
 	keptPerson = leaves().with("user", leaves("keywords", "kwarray").with("data", keptData)).
 			with("site", leaves("search")).with("device", leaves().with("geo", leaves("city")))
+	keptOfKnown = keptFacts.and(keptPerson)
 )
 
-// strip returns the request with nothing in it but what forecasts read, under
-// a name of its own. The person's own words and segments stay only where
-// there is a basis to know them.
-func strip(body []byte, person bool) (json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var all map[string]any
-	if err := dec.Decode(&all); err != nil {
-		return nil, fmt.Errorf("a request to sample: %w", err)
-	}
-	out, _ := keep(all, keptFacts).(map[string]any)
+// keptPage is kept as scheme, host and path: what stands behind may name a
+// person.
+const (
+	keptPage     = "page"
+	keptPageSize = 300
+)
+
+var errStrip = errors.New("a request to sample: not the JSON that could be kept")
+
+// appendStripped appends the request with nothing in it but what forecasts
+// read, under a name of its own. The person's own words and segments stay only
+// where there is a basis to know them. It is one pass over the bytes, which
+// copies what is kept and allocates only to grow dst. What it appends is
+// strict JSON in one line, whatever body is: otherwise it fails.
+func appendStripped(dst, body []byte, person bool) ([]byte, error) {
+	s := stripper{b: bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), out: append(dst, `{"id":"sample"`...)}
+	tree := keptFacts
 	if person {
-		if more, ok := keep(all, keptPerson).(map[string]any); ok {
-			merge(out, more)
-		}
+		tree = keptOfKnown
 	}
-	cutPage(out)
-	out["id"] = "sample"
-	text, err := json.Marshal(out)
-	if err != nil {
-		return nil, fmt.Errorf("a request to sample: %w", err)
+	if s.space(); s.at >= len(s.b) || s.b[s.at] != '{' {
+		return dst, errStrip
 	}
-	return text, nil
+	s.members(tree, len(`{"id":"sample"`))
+	if s.bad {
+		return dst, errStrip
+	}
+	return s.out, nil
 }
 
-// keep copies what k names.
-func keep(v any, k kept) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(k))
-		for name, sub := range k {
-			switch x := v[name]; {
-			case x == nil:
-			case sub == nil:
-				out[name] = x
+// stripper walks JSON bytes. Once bad is set nothing that it wrote counts.
+type stripper struct {
+	b     []byte
+	at    int
+	out   []byte
+	depth int
+	bad   bool
+}
+
+// peek steps over white space and returns the next byte, 0 at the end.
+func (s *stripper) peek() byte {
+	s.space()
+	if s.at >= len(s.b) {
+		return 0
+	}
+	return s.b[s.at]
+}
+
+func (s *stripper) space() {
+	for s.at < len(s.b) && (s.b[s.at] == ' ' || s.b[s.at] == '\n' || s.b[s.at] == '\r' || s.b[s.at] == '\t') {
+		s.at++
+	}
+}
+
+// value writes what k names of the value that comes next; all of it where
+// whole is set. What is neither an object nor a list where an object was to
+// stand becomes null.
+func (s *stripper) value(k kept, whole bool) {
+	if s.depth++; s.depth > openrtb.MaxDepth {
+		s.bad = true
+	}
+	switch c := s.peek(); {
+	case s.bad:
+	case c == '{':
+		s.out = append(s.out, '{')
+		if whole {
+			k = nil
+		}
+		s.members(k, 0)
+	case c == '[':
+		s.list(k, whole)
+	default:
+		v := s.scalar()
+		if !whole {
+			v = null
+		}
+		s.out = append(s.out, v...)
+	}
+	s.depth--
+}
+
+var null = []byte("null")
+
+// members writes the members of the object that comes next that k names, all
+// if it is nil. Its brace, and written bytes of members, are there already.
+func (s *stripper) members(k kept, written int) {
+	s.at++ // {
+	if s.peek() == '}' {
+		s.at++
+		s.out = append(s.out, '}')
+		return
+	}
+	for !s.bad {
+		if s.peek() != '"' {
+			break
+		}
+		key := s.text()
+		if s.bad || s.peek() != ':' {
+			break
+		}
+		s.at++
+		sub, named := k[string(key[1:len(key)-1])]
+		if !named && k != nil {
+			s.skip()
+		} else {
+			if written > 0 {
+				s.out = append(s.out, ',')
+			}
+			written++
+			s.out = append(append(s.out, key...), ':')
+			switch {
+			case k != nil && sub == nil && string(key) == `"`+keptPage+`"`:
+				s.page()
 			default:
-				out[name] = keep(x, sub)
+				s.value(sub, sub == nil)
 			}
 		}
-		return out
-	case []any:
-		out := make([]any, 0, len(v))
-		for i := range v {
-			out = append(out, keep(v[i], k))
+		switch c := s.peek(); c {
+		case ',':
+			s.at++
+			continue
+		case '}':
+			s.at++
+			s.out = append(s.out, '}')
+			return
 		}
-		return out
+		break
 	}
-	return nil // an object was to stand here
+	s.bad = true
 }
 
-func merge(dst, src map[string]any) {
-	for name, v := range src {
-		into, ok := dst[name].(map[string]any)
-		if more, ok2 := v.(map[string]any); ok && ok2 {
-			merge(into, more)
-		} else if dst[name] == nil {
-			dst[name] = v
+func (s *stripper) list(k kept, whole bool) {
+	s.at++ // [
+	s.out = append(s.out, '[')
+	if s.peek() == ']' {
+		s.at++
+		s.out = append(s.out, ']')
+		return
+	}
+	for !s.bad {
+		s.value(k, whole)
+		c := s.peek()
+		s.at++
+		s.out = append(s.out, c)
+		switch c {
+		case ',':
+			continue
+		case ']':
+			return
 		}
+		s.bad = true
 	}
 }
 
-// cutPage leaves scheme, host and path of the page: what stands behind may
-// name a person.
-func cutPage(req map[string]any) {
-	site, ok := req["site"].(map[string]any)
-	if !ok {
-		return
+// scalar returns the text of the string, number or word that comes next.
+func (s *stripper) scalar() []byte {
+	if s.at < len(s.b) && s.b[s.at] == '"' {
+		return s.text()
 	}
-	page, ok := site["page"].(string)
-	if !ok {
-		delete(site, "page")
-		return
+	from := s.at
+	for s.at < len(s.b) && !ends(s.b[s.at]) {
+		s.at++
 	}
-	u, err := url.Parse(page)
-	if err != nil || u.Host == "" {
-		delete(site, "page")
-		return
+	v := s.b[from:s.at]
+	if string(v) != "null" && string(v) != "true" && string(v) != "false" && !isNumber(v) {
+		s.bad = true
 	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	site["page"] = clip(strings.ToValidUTF8(u.String(), ""), 300)
+	return v
+}
+
+// ends tells what comes behind a number or a word.
+func ends(c byte) bool {
+	return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\r' || c == '\t'
+}
+
+// isNumber tells whether v is a number by RFC 8259 § 6.
+func isNumber(v []byte) bool {
+	digits := func() (n int) {
+		for len(v) > 0 && v[0]-'0' <= 9 {
+			v, n = v[1:], n+1
+		}
+		return n
+	}
+	if len(v) > 0 && v[0] == '-' {
+		v = v[1:]
+	}
+	zero := len(v) > 0 && v[0] == '0'
+	if n := digits(); n == 0 || (zero && n > 1) {
+		return false
+	}
+	if len(v) > 0 && v[0] == '.' {
+		if v = v[1:]; digits() == 0 {
+			return false
+		}
+	}
+	if len(v) > 0 && v[0]|0x20 == 'e' {
+		if v = v[1:]; len(v) > 0 && (v[0] == '+' || v[0] == '-') {
+			v = v[1:]
+		}
+		if digits() == 0 {
+			return false
+		}
+	}
+	return len(v) == 0
+}
+
+// text returns the string that comes next with its quotes: a valid one, as it
+// stands.
+func (s *stripper) text() []byte {
+	from := s.at
+	for i := from + 1; i < len(s.b); i++ {
+		switch c := s.b[i]; {
+		case c == '"':
+			s.at = i + 1
+			return s.b[from:s.at]
+		case c < ' ':
+			s.bad = true
+			return null
+		case c == '\\':
+			n := escape(s.b[i+1:])
+			if n == 0 {
+				s.bad = true
+				return null
+			}
+			i += n
+		}
+	}
+	s.bad = true
+	return null
+}
+
+// escape is how long the escape is whose backslash came before v; 0 if it is
+// none.
+func escape(v []byte) int {
+	if len(v) == 0 {
+		return 0
+	}
+	switch v[0] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 1
+	case 'u':
+		for i := 1; i <= 4; i++ {
+			if i >= len(v) || !(v[i]-'0' <= 9 || v[i]|0x20-'a' <= 5) {
+				return 0
+			}
+		}
+		return 5
+	}
+	return 0
+}
+
+// skip steps over the value that comes next, of which nothing is kept.
+func (s *stripper) skip() {
+	s.space()
+	for open := 0; s.at < len(s.b) && !s.bad; {
+		switch c := s.b[s.at]; {
+		case c == '"':
+			s.text()
+		case c == '{' || c == '[':
+			open++
+			s.at++
+		case (c == '}' || c == ']') && open > 0:
+			open--
+			s.at++
+		case ends(c) && open == 0:
+			s.bad = true // no value
+		default:
+			s.at++
+			for open == 0 && s.at < len(s.b) && !ends(s.b[s.at]) {
+				s.at++
+			}
+		}
+		if open == 0 {
+			return
+		}
+	}
+	s.bad = true
 }
 
 // parsesAsRequest tells whether the stripped text is still a request.

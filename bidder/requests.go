@@ -2,13 +2,18 @@ package bidder
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +21,7 @@ import (
 
 	"github.com/grosz/grosz/events"
 	ekafka "github.com/grosz/grosz/events/kafka"
+	"github.com/grosz/grosz/internal/jsontext"
 	"github.com/grosz/grosz/segments"
 )
 
@@ -26,6 +32,8 @@ type RequestConfig struct {
 	Bytes int64
 	// Days is how long a request is kept; 0 means 14.
 	Days int
+	// PerSecond is how many are taken here in a second; 0 means 100.
+	PerSecond int
 }
 
 // RequestSample is one request of the sample: compact facts and the person's
@@ -50,36 +58,37 @@ type CarriedProfile struct {
 }
 
 const (
-	requestQueue        = 2048
+	requestHeld         = 4 << 20   // bytes of samples on their way to Kafka
 	requestBatch        = 256 << 10 // bytes of a message
 	defaultRequestShare = 0.02
 	knownFactor         = 10  // people known to a shop are so much more likely in the sample
 	sampleOverhead      = 200 // bytes beside request and profiles
 	requestFlush        = 250 * time.Millisecond
+	defaultRequestRate  = 100 // a second and node
 )
 
 // requestLog takes a sample of the requests off the hot path and ships it. A
-// request that is not taken costs a hash and no allocation. Safe for many
-// goroutines; a nil one takes nothing.
+// request that is not taken costs a hash; one that is taken is written down at
+// once, in one pass and without an allocation. However many requests come, no
+// more than a fixed number a second is taken: thinning halves the share of the
+// people. Safe for many goroutines; a nil one takes nothing.
 type requestLog struct {
-	queue       chan *takenRequest
+	mu          sync.Mutex
+	buf         []byte // lines
+	lines       uint32
+	packed      []byte // scratch: one profile
+	thin        thinning
+	halvings    atomic.Uint32 // what thin said last
 	missed      atomic.Uint32 // since the last one that was taken
 	taken, lost atomic.Uint64
 	sent        atomic.Uint64
-}
-
-// takenRequest is on its way out.
-type takenRequest struct {
-	sample   RequestSample
-	body     []byte
-	profiles []segments.ShopProfile
 }
 
 func newRequestLog(cfg RequestConfig) *requestLog {
 	if cfg.Bytes < 0 {
 		return nil
 	}
-	return &requestLog{queue: make(chan *takenRequest, requestQueue)}
+	return &requestLog{thin: thinning{rate: cmp.Or(cfg.PerSecond, defaultRequestRate)}}
 }
 
 // sampleHash places a person in the sample, the same on every node and day.
@@ -115,41 +124,84 @@ func (l *requestLog) take(c *bidContext, body []byte) {
 	} else {
 		hash = c.draw()
 	}
+	share = math.Ldexp(share, -int(l.halvings.Load()))
 	if !below(hash, share) {
 		return
 	}
-	t := &takenRequest{sample: RequestSample{TimeMS: c.nowMS, Exchange: x.Name, Hash: hash, Share: share}, body: bytes.Clone(body)}
+	s := RequestSample{TimeMS: c.nowMS, Exchange: x.Name, Hash: hash, Share: share}
 	if known {
-		t.sample.User, t.sample.Profile = c.user, c.basis.Profile
-		t.profiles = append(t.profiles, c.facts.Profiles...)
+		s.User, s.Profile = c.user, c.basis.Profile
 	}
-	select {
-	case l.queue <- t:
-		l.taken.Add(1)
-	default:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.halvings.Store(l.thin.count(c.nowMS))
+	if len(l.buf) >= requestHeld || !l.append(&s, c.facts.Profiles, body) {
 		l.missed.Add(1)
 		l.lost.Add(1)
+		return
 	}
+	l.taken.Add(1)
 }
 
-// line makes the record of a taken request, and counts the requests that were
-// lost before it.
-func (l *requestLog) line(t *takenRequest) ([]byte, error) {
-	s := &t.sample
-	var err error
-	if s.Request, err = strip(t.body, !s.User.IsZero()); err != nil {
-		return nil, err
+// append writes the line of a sample; l.mu is held.
+func (l *requestLog) append(s *RequestSample, profiles []segments.ShopProfile, body []byte) bool {
+	before := len(l.buf)
+	w := strconv.AppendInt(append(l.buf, `{"t":`...), s.TimeMS, 10)
+	w = jsontext.AppendString(append(w, `,"x":`...), s.Exchange)
+	known := !s.User.IsZero()
+	if known {
+		w = append(hex.AppendEncode(append(w, `,"u":"`...), s.User[:]), '"')
 	}
-	for i := range t.profiles {
-		packed, err := t.profiles[i].AppendBinary(nil)
-		if err != nil {
-			return nil, fmt.Errorf("a profile to sample: %w", err)
+	w = strconv.AppendUint(append(w, `,"h":`...), s.Hash, 10)
+	w = strconv.AppendFloat(append(w, `,"s":`...), s.Share, 'g', -1, 64)
+	missed := l.missed.Load()
+	if missed > 0 {
+		w = strconv.AppendUint(append(w, `,"m":`...), uint64(missed), 10)
+	}
+	if s.Profile {
+		w = append(w, `,"f":true`...)
+	}
+	if known {
+		var ok bool
+		if w, ok = l.appendProfiles(w, profiles); !ok {
+			return false
 		}
-		s.Profiles = append(s.Profiles, CarriedProfile{t.profiles[i].Shop, packed})
 	}
-	s.Missed = l.missed.Swap(0)
-	text, err := json.Marshal(s)
-	return append(text, '\n'), err
+	w, err := appendStripped(append(w, `,"r":`...), body, known)
+	w = append(w, "}\n"...)
+	if err != nil || len(w)-before > requestBatch {
+		return false
+	}
+	l.missed.Add(-missed)
+	l.buf, l.lines = w, l.lines+1
+	return true
+}
+
+func (l *requestLog) appendProfiles(w []byte, profiles []segments.ShopProfile) (_ []byte, ok bool) {
+	key := `,"p":[`
+	for i := range profiles {
+		packed, err := profiles[i].AppendBinary(l.packed[:0])
+		if err != nil {
+			return w, false
+		}
+		l.packed = packed
+		w = strconv.AppendUint(append(append(w, key...), `{"s":`...), uint64(profiles[i].Shop), 10)
+		w = append(base64.StdEncoding.AppendEncode(append(w, `,"b":"`...), packed), `"}`...)
+		key = ","
+	}
+	if len(profiles) > 0 {
+		w = append(w, ']')
+	}
+	return w, true
+}
+
+// swap takes the lines that were written and leaves spare in their place.
+func (l *requestLog) swap(spare []byte) (lines []byte, n uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines, n = l.buf, l.lines
+	l.buf, l.lines = spare[:0], 0
+	return lines, n
 }
 
 // RunRequestLog ships the sample of requests to Kafka until ctx ends. What
@@ -161,43 +213,46 @@ func (b *Bidder) RunRequestLog(ctx context.Context, w *kafka.Writer) {
 	}
 	tick := time.NewTicker(requestFlush)
 	defer tick.Stop()
-	var batch []byte
-	lines := uint32(0)
-	flush := func() {
-		if len(batch) == 0 {
-			return
-		}
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		err := w.WriteMessages(limited, kafka.Message{Topic: events.TopicRequests, Value: batch})
-		cancel()
-		if err != nil {
-			l.missed.Add(lines)
-			l.lost.Add(uint64(lines))
-			b.log.Debug("sampled requests were lost: Kafka is away", "requests", lines, "err", err)
-		} else {
-			l.sent.Add(uint64(lines))
-		}
-		batch, lines = nil, 0 // the writer may hold on to it
-	}
-	for {
+	var spare []byte
+	for last := false; !last; {
 		select {
 		case <-ctx.Done():
-			flush()
-			return
+			last = true
 		case <-tick.C:
-			flush()
-		case t := <-l.queue:
-			text, err := l.line(t)
-			if err != nil || len(text) > requestBatch {
-				l.lost.Add(1)
-				continue
-			}
-			if len(batch)+len(text) > requestBatch {
-				flush()
-			}
-			batch, lines = append(batch, text...), lines+1
+		}
+		lines, n := l.swap(spare)
+		spare = nil
+		if n == 0 {
+			spare = lines
+			continue
+		}
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		err := w.WriteMessages(limited, cutRequests(lines)...)
+		cancel()
+		if err != nil {
+			l.missed.Add(n)
+			l.lost.Add(uint64(n))
+			b.log.Debug("sampled requests were lost: Kafka is away", "requests", n, "err", err)
+			continue // the writer may hold on to them
+		}
+		l.sent.Add(uint64(n))
+		if cap(lines) <= 2*requestBatch {
+			spare = lines
 		}
 	}
+}
+
+// cutRequests makes messages of lines, which they alias.
+func cutRequests(lines []byte) (out []kafka.Message) {
+	for len(lines) > 0 {
+		n := len(lines)
+		if n > requestBatch { // no line is longer
+			n = bytes.LastIndexByte(lines[:requestBatch], '\n') + 1
+		}
+		out = append(out, kafka.Message{Topic: events.TopicRequests, Value: lines[:n:n]})
+		lines = lines[n:]
+	}
+	return out
 }
 
 // followRequests keeps the sample of all nodes in memory.
@@ -214,6 +269,9 @@ func (b *Bidder) followRequests(ctx context.Context) error {
 func (b *Bidder) addRequests(lines []byte) error {
 	var errs error
 	for line := range bytes.Lines(lines) {
+		if hash, ok := lineHash(line); ok && !b.kept.wants(hash, b.clock.NowMS()) {
+			continue
+		}
 		s := new(RequestSample)
 		if err := json.Unmarshal(line, s); err != nil {
 			errs = fmt.Errorf("a sampled request: %w", err)
@@ -230,6 +288,22 @@ func (b *Bidder) addRequests(lines []byte) error {
 	return errs
 }
 
+// lineHash finds the place in the sample of the person of a line, before the rest
+// of it is read; false for a line that was not written by append.
+func lineHash(line []byte) (hash uint64, ok bool) {
+	const head = 256 // bytes, in which it stands; a quote in a name before it would be escaped
+	_, v, ok := bytes.Cut(line[:min(len(line), head)], []byte(`,"h":`))
+	if !ok {
+		return 0, false
+	}
+	digits, _, ok := bytes.Cut(v, []byte{','})
+	if !ok {
+		return 0, false
+	}
+	hash, err := strconv.ParseUint(string(digits), 10, 64)
+	return hash, err == nil
+}
+
 func (b *Bidder) writeRequestMetrics(w io.Writer) {
 	if b.requests == nil {
 		return
@@ -238,6 +312,7 @@ func (b *Bidder) writeRequestMetrics(w io.Writer) {
 	fmt.Fprintf(w, "grosz_request_samples_taken_total %d\n", b.requests.taken.Load())
 	fmt.Fprintf(w, "grosz_request_samples_sent_total %d\n", b.requests.sent.Load())
 	fmt.Fprintf(w, "grosz_request_samples_lost_total %d\n", b.requests.lost.Load())
+	fmt.Fprintf(w, "grosz_request_samples_thinned %g\n", math.Ldexp(1, -int(b.requests.halvings.Load())))
 	fmt.Fprintf(w, "grosz_request_samples_kept %d\n", s.kept)
 	fmt.Fprintf(w, "grosz_request_samples_bytes %d\n", s.bytes)
 	fmt.Fprintf(w, "grosz_request_samples_max_bytes %d\n", s.max)

@@ -1,6 +1,7 @@
 package bidder
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/grosz/grosz/events"
@@ -15,7 +16,33 @@ const seenSlots = 1 << 20
 // seenToday remembers which visitors of shops were met at which exchange
 // today, so that a person's meeting is one row a day and not one a request.
 // Safe for many goroutines; allocates nothing.
-type seenToday struct{ slots [seenSlots]atomic.Uint64 }
+type seenToday struct {
+	slots [seenSlots]atomic.Uint64
+	// lately are whole requests of the last quarter of an hour: a person with
+	// the same shops at the same exchange is not looked up shop by shop again.
+	lately [latelySlots]atomic.Uint64
+}
+
+const (
+	latelySlots = 1 << 18 // 2 MB
+	latelyMS    = 15 * 60 * 1000
+)
+
+// met tells whether a request of the person was looked at lately, with the
+// same shops; days of all time zones begin with a quarter of an hour.
+func (s *seenToday) met(u segments.UserKey, profiles []segments.ShopProfile, exchange uint16, nowMS int64) bool {
+	h := uint64(nowMS/latelyMS)<<16 | uint64(exchange)
+	for i := range profiles {
+		h = mix(h ^ uint64(profiles[i].Shop))
+	}
+	h = mix(binary.LittleEndian.Uint64(u[:8])^mix(binary.LittleEndian.Uint64(u[8:])^h)) | 1
+	slot := &s.lately[h>>46]
+	if slot.Load() == h {
+		return true
+	}
+	slot.Store(h)
+	return false
+}
 
 // first tells whether the pair was not told of this day yet, and remembers it.
 func (s *seenToday) first(user uint64, shop uint32, exchange uint16, day int32, matched bool) bool {
@@ -37,7 +64,7 @@ func mix(z uint64) uint64 {
 
 // noteSeen records, once a day, that visitors of shops are in the traffic.
 func (b *Bidder) noteSeen(c *bidContext) {
-	if b.shadowed || c.view.Test {
+	if b.shadowed || c.view.Test || len(c.facts.Profiles) == 0 || b.seen.met(c.user, c.facts.Profiles, c.exchange.number, c.nowMS) {
 		return
 	}
 	for i := range c.facts.Profiles {

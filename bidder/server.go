@@ -14,11 +14,17 @@ import (
 
 const pathBid = "/openrtb2/"
 
+// Headers of an answer with bids.
+var (
+	contentJSON   = []byte("application/json")
+	versionHeader = []byte("X-Openrtb-Version")
+	version26     = []byte("2.6")
+)
+
 // Server returns the HTTP server of the bidder's listener.
 func (b *Bidder) Server() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                       b.handler(),
-		Name:                          "grosz",
 		NoDefaultServerHeader:         true,
 		NoDefaultDate:                 true,
 		NoDefaultContentType:          true,
@@ -27,8 +33,9 @@ func (b *Bidder) Server() *fasthttp.Server {
 		WriteTimeout:                  10 * time.Second,
 		IdleTimeout:                   2 * time.Minute,
 		MaxRequestBodySize:            b.cfg.MaxBody,
-		ReadBufferSize:                16 << 10,
-		Concurrency:                   16 << 10, // connections; an idle one keeps about 20 KB
+		ReadBufferSize:                16 << 10, // a request in one read, an answer in one write
+		WriteBufferSize:               16 << 10,
+		Concurrency:                   16 << 10, // connections; an idle one keeps about 35 KB
 		CloseOnShutdown:               true,
 		ErrorHandler:                  badRequest,
 		Logger:                        quietLogger{},
@@ -284,8 +291,8 @@ func (b *Bidder) answer(ctx *fasthttp.RequestCtx, c *bidContext) NoBidReason {
 		return r
 	}
 	h := &ctx.Response.Header
-	h.SetContentType("application/json")
-	h.Set("X-Openrtb-Version", "2.6")
+	h.SetContentTypeBytes(contentJSON)
+	h.SetCanonical(versionHeader, version26)
 	if len(c.out) >= gzipFrom && c.exchange.gzipAnswer(acceptsGzip(ctx.Request.Header.Peek("Accept-Encoding"))) {
 		h.SetContentEncoding("gzip")
 		c.packed = deflated(c.packed[:0], c.out)

@@ -27,6 +27,8 @@ type State struct {
 	floors   []atomic.Pointer[atomic.Uint64]
 	counts   *refusalCounts
 	versions map[*campaigns.Creative]int64 // creatives.Version
+	// limited are the campaigns that are bid for out of leases.
+	limited []bool
 	// capped are the campaigns whose shop caps anything: their bids are counted.
 	capped []bool
 	// cappedProducts are those whose shop caps products.
@@ -42,8 +44,10 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, numbers 
 		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]atomic.Pointer[reasonCounts], n*numbers), floors: make([]atomic.Pointer[atomic.Uint64], n*numbers), counts: refusals,
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
+	s.limited = make([]bool, n)
 	s.capped, s.cappedProducts = cappedShops(snap), productCappedShops(snap)
 	for i, c := range snap.Campaigns {
+		s.limited[i] = limited(c)
 		a := book.Account(c.ID)
 		a.SetLimits(pacing.Limits{Total: c.Budget.Total, Day: c.Budget.Day})
 		if goal, _ := snap.HasGoal(int32(i)); goal {

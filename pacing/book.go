@@ -50,6 +50,8 @@ type Book struct {
 	seen   seenSet
 	delays *Delays
 	counts counters
+	// stirred are accounts whose wallets have something to tell.
+	stirred stirredList
 }
 
 type counters struct {
@@ -108,6 +110,7 @@ func (b *Book) Account(campaign uint32) *Account {
 		return a
 	}
 	a = &Account{id: campaign, index: uint32(len(b.accounts))}
+	a.wallet.list, a.wallet.account = &b.stirred, a
 	b.byID[campaign] = a
 	b.accounts = append(b.accounts, a)
 	return a
@@ -210,17 +213,17 @@ func (b *Book) Hold(campaign uint32, bid events.ID, amount money.Nano, day int32
 	}
 }
 
-// HeldByCampaign sums the open holds of every campaign that has some.
-func (b *Book) HeldByCampaign() map[uint32]money.Nano {
+// EachHeld calls fn with the sum of the open holds of every campaign that has
+// some.
+func (b *Book) EachHeld(fn func(campaign uint32, held money.Nano)) {
 	b.mu.RLock()
-	defer b.mu.RUnlock()
-	out := make(map[uint32]money.Nano)
-	for _, a := range b.accounts {
+	list := b.accounts // it only grows
+	b.mu.RUnlock()
+	for _, a := range list {
 		if n := a.held.Load(); n > 0 {
-			out[a.id] = money.Nano(n)
+			fn(a.id, money.Nano(n))
 		}
 	}
-	return out
 }
 
 // Reprice lowers the hold of a bid to what its win notice said it will cost.

@@ -1,6 +1,7 @@
 package pacing
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,92 @@ type Wallet struct {
 	taken  int64 // taken and not put back since the last Demand
 	missed int64 // the largest amount that no lease had since then
 	poor   atomic.Bool
+
+	// Whoever keeps the wallet filled is told once when slack is used up, and
+	// then not again before the next Watch; and of what is to be given back.
+	slack, least int64
+	told, listed bool
+	list         *stirredList // nil: nobody is told
+	account      *Account
+}
+
+// stirredList are the accounts whose wallets have something to tell: each is
+// on it once.
+type stirredList struct {
+	mu       sync.Mutex
+	accounts []*Account
+}
+
+// stir puts the account on the list; w.mu is held.
+func (w *Wallet) stir() {
+	if w.listed || w.list == nil {
+		return
+	}
+	w.listed = true
+	w.list.mu.Lock()
+	w.list.accounts = append(w.list.accounts, w.account)
+	w.list.mu.Unlock()
+}
+
+// low tells, once, that bids may find too little; w.mu is held.
+func (w *Wallet) low() {
+	if !w.told {
+		w.told = true
+		w.stir()
+	}
+}
+
+// use takes from what may go before it is told of; w.mu is held.
+func (w *Wallet) use(amount int64) {
+	if w.slack -= amount; w.slack < 0 {
+		w.low()
+	}
+}
+
+// Stirred appends the accounts whose wallets run low, have refused a bid or
+// have something to give back since the last Stirred. One that runs low says
+// so once, until it is watched again. Whoever calls it looks at them then.
+func (b *Book) Stirred(dst []*Account) []*Account {
+	from := len(dst)
+	b.stirred.mu.Lock()
+	dst = append(dst, b.stirred.accounts...)
+	clear(b.stirred.accounts)
+	b.stirred.accounts = b.stirred.accounts[:0]
+	b.stirred.mu.Unlock()
+	for _, a := range dst[from:] {
+		a.wallet.mu.Lock()
+		a.wallet.listed = false
+		a.wallet.mu.Unlock()
+	}
+	return dst
+}
+
+// Watch is Left, and when the first of the leases that it counts ends, in
+// least's amounts. Where low or more is left, the account is Stirred as soon as
+// less may be.
+func (w *Wallet) Watch(day int32, atMS int64, least, low money.Nano) (left money.Nano, untilMS int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	untilMS = math.MaxInt64
+	for i := range w.leases {
+		if l := &w.leases[i]; l.day == day && l.untilMS > atMS && l.left >= int64(least) {
+			left += money.Nano(max(l.left, 0))
+			untilMS = min(untilMS, l.untilMS)
+		}
+	}
+	w.slack, w.least, w.told = int64(left-low), int64(least), left < low
+	return left, untilMS
+}
+
+// Ends is when the first lease ends, MaxInt64 for none.
+func (w *Wallet) Ends() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ends := int64(math.MaxInt64)
+	for i := range w.leases {
+		ends = min(ends, w.leases[i].untilMS)
+	}
+	return ends
 }
 
 type walletLease struct {
@@ -53,10 +140,16 @@ func (w *Wallet) Take(amount money.Nano, day int32, nowMS int64) uint64 {
 		if l.day == day && l.untilMS > nowMS && l.left >= int64(amount) {
 			l.left -= int64(amount)
 			w.taken += int64(amount)
+			if l.left < w.least {
+				w.use(int64(amount) + l.left) // the rest pays for no bid
+			} else {
+				w.use(int64(amount))
+			}
 			return l.id
 		}
 	}
 	w.missed = max(w.missed, int64(amount))
+	w.low()
 	return 0
 }
 
@@ -83,11 +176,15 @@ func (w *Wallet) Put(lease uint64, amount money.Nano) {
 	for i := range w.leases {
 		if w.leases[i].id == lease {
 			w.leases[i].left += int64(amount)
+			if amount < 0 {
+				w.use(-int64(amount))
+			}
 			return
 		}
 	}
 	if amount > 0 {
 		w.back = append(w.back, LeaseReturn{lease, amount})
+		w.stir()
 	}
 }
 

@@ -120,24 +120,28 @@ func (b *BidLog) Run(ctx context.Context, w *kafka.Writer) {
 			last = true
 		case <-tick.C:
 		}
-		for i := range b.shards {
-			spare[i] = b.flush(send, &b.shards[i], spare[i], w)
-		}
+		b.flush(send, spare, w)
 	}
 }
 
-// flush takes a shard's buffer, leaving spare in its place, and sends it. It
-// returns the next spare.
-func (b *BidLog) flush(ctx context.Context, s *bidShard, spare []byte, w *kafka.Writer) []byte {
-	s.mu.Lock()
-	full := s.buf
-	s.buf = spare[:0]
-	s.mu.Unlock()
-	if len(full) == 0 {
-		return full
+// flush takes the shards' buffers, leaving spares in their place, and sends
+// them in one write: a round trip to Kafka costs as much as hundreds of bids.
+// The buffers are the next spares.
+func (b *BidLog) flush(ctx context.Context, spare [][]byte, w *kafka.Writer) {
+	var msgs []kafka.Message
+	size := 0
+	for i := range b.shards {
+		s := &b.shards[i]
+		s.mu.Lock()
+		s.buf, spare[i] = spare[i][:0], s.buf
+		s.mu.Unlock()
+		msgs = append(msgs, cutLines(spare[i])...)
+		size += len(spare[i])
 	}
-	defer b.held.Add(-int64(len(full)))
-	msgs := cutLines(full)
+	if size == 0 {
+		return
+	}
+	defer b.held.Add(-int64(size))
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := w.WriteMessages(ctx, msgs...)
 		if err == nil {
@@ -155,16 +159,18 @@ func (b *BidLog) flush(ctx context.Context, s *bidShard, spare []byte, w *kafka.
 			b.sent.Add(countLines(msgs) - countLines(failed))
 			msgs = failed
 		}
-		b.log.Debug("bids wait for Kafka", "bytes", len(full), "err", err)
+		b.log.Debug("bids wait for Kafka", "bytes", size, "err", err)
 		if !pause(ctx, wait) {
-			b.dropAll(s, msgs)
-			return nil // kafka-go may still hold on to full
+			b.dropAll(&b.shards[0], msgs)
+			clear(spare) // kafka-go may still hold on to them
+			return
 		}
 	}
-	if cap(full) > 4<<20 {
-		return nil // grown in an outage: give it back
+	for i := range spare {
+		if cap(spare[i]) > 4<<20 {
+			spare[i] = nil // grown in an outage: give it back
+		}
 	}
-	return full
 }
 
 func countLines(msgs []kafka.Message) (n uint64) {

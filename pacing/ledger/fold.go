@@ -349,3 +349,19 @@ func (f *Fold) Shop(id uint32) ShopState {
 	}
 	return st
 }
+
+// Free is ShopState.Free alone.
+func (f *Fold) Free(shop uint32) money.Nano {
+	s := f.shops[shop]
+	if s == nil || !s.account.Prepaid {
+		return math.MaxInt64
+	}
+	return s.deposited + s.account.Credit - s.billed - s.leased
+}
+
+// Prepaid tells whether the shop's terms, as far as the log has them, say that
+// it pays before.
+func (f *Fold) Prepaid(shop uint32) bool {
+	s := f.shops[shop]
+	return s != nil && s.account.Prepaid
+}
