@@ -8,7 +8,7 @@ export GOFLAGS := -mod=readonly
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race simulate lint bench bench-parts fuzz cover libchdb kafka chromium clean storm chaos bench-warehouse pgo
+.PHONY: help build run test race simulate lint bench bench-keep bench-parts fuzz cover libchdb kafka chromium clean storm chaos bench-warehouse pgo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,14 +48,11 @@ lint: ## vet, format, golangci-lint with gosec, and govulncheck (all pinned; VUL
 	GOFLAGS=-mod=mod $(GO) run $(LINT) run ./...
 	@sh scripts/vuln.sh
 
-bench: build libchdb kafka ## the bidder in a drawn world against reference servers; events through spool and Kafka; the stages' benchmarks
-	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(BIN) bench world --dir "$$dir/world" && $(BIN) bench --world "$$dir/world" --rounds 5
-	$(BIN) bench events --events 1000000
-	$(GO) test -run '^$$' -bench '^BenchmarkEvents$$/apache' -benchtime 1000000x -timeout 30m ./bench/stream
-	$(GO) test -run '^$$' -bench '$(STAGES)' -benchmem ./campaigns ./bench/world ./bidder/... ./creatives ./events/... ./pacing ./segments
+bench: build libchdb kafka ## one table of all that has a goal, against reference servers and what was kept of the last release (PARTS="bidder sizes events stages")
+	@bash scripts/bench.sh
 
-# The benchmarks of docs/performance.md, a stage each.
-STAGES := ^Benchmark(World|Match|ParseCorpus|Lookup|Decide|SelfCheck|Banner|Native|VAST|Choose|TokenSign|AppendJSON|BidLogPut|ReserveRelease|FrequencyCount|AppendGroupCommit)$$
+bench-keep: build libchdb kafka ## keep the last result of 'make bench' in bench/results/kept.txt, for a release
+	@bash scripts/bench.sh keep
 
 bench-parts: ## every benchmark there is
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms ./...

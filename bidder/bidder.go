@@ -61,8 +61,8 @@ type Config struct {
 	// MaxInWork bounds the bid requests in work at once; one more is answered
 	// 204 before it is parsed. 0 means 1024.
 	MaxInWork int
-	// ShedDelay is the queueing delay for the processor from which requests
-	// are shed; 0 means 25 ms, a negative one never.
+	// ShedDelay is the queueing delay of requests from which some of them
+	// are shed; 0 means 40 ms, a negative one never.
 	ShedDelay time.Duration
 	// OnViolation, where it is set, is told the rule and the request's id of
 	// every bid that the self-check drops: tests fail by it. It also has every

@@ -51,6 +51,7 @@ func (b *Bidder) Follow(ctx context.Context) error {
 		g.Go(after(b.followRequests))
 	}
 	g.Go(func() error { b.housekeeping(ctx); return nil })
+	g.Go(func() error { return b.gate.probe.Run(ctx) })
 	if b.leases == nil {
 		b.ready[3].Store(true)
 	} else {

@@ -82,12 +82,19 @@ func TestTheShareFollowsThePressure(t *testing.T) {
 	*delay = 9 * time.Millisecond
 	look()
 	require.Zero(t, g.share.Load(), "below the target")
-	*delay = 10 * time.Millisecond
+	*delay = 20 * time.Millisecond
 	look()
 	look()
 	require.Zero(t, g.share.Load(), "it must last")
 	look()
-	require.EqualValues(t, shedScale/4, g.share.Load())
+	require.EqualValues(t, shedScale/4, g.share.Load(), "twice the target or more: in the largest steps")
+	*delay = 12 * time.Millisecond
+	look()
+	require.EqualValues(t, shedScale/4+shedScale*3/4/5/4, g.share.Load(), "a fifth above it: in a fifth of that")
+	*delay = 10 * time.Millisecond
+	look()
+	require.EqualValues(t, shedScale/4+shedScale*3/4/5/4, g.share.Load(), "at the target it stays")
+	*delay = time.Second
 	before := g.share.Load()
 	for range 50 {
 		look()
@@ -118,6 +125,18 @@ func TestLateAnswersArePressure(t *testing.T) {
 	never := newGate(1, -1)
 	never.delay = func() time.Duration { t.Error("asked"); return time.Hour }
 	require.True(t, never.enter(time.Now()))
+}
+
+func TestAPauseIsWithoutPressure(t *testing.T) {
+	g, delay, look := testGate(1000)
+	*delay = time.Second
+	for range 30 {
+		look()
+	}
+	require.EqualValues(t, shedMost, g.share.Load())
+	*delay = 0
+	g.look(g.next.Load() + int64(30*lookEvery))
+	require.Zero(t, g.share.Load(), "who comes after a quiet time is not turned away for what was before it")
 }
 
 func TestTheShareIsShedExactly(t *testing.T) {

@@ -21,6 +21,8 @@ type Target struct {
 type Config struct {
 	Targets []Target
 	Bodies  [][]byte
+	// BodiesOf are the bodies of targets, by URL, that are sent others.
+	BodiesOf map[string][][]byte
 	// Rounds over all targets; 0 means 3. Duration of each target's part of a
 	// round; 0 means 3 s. The first second of a target's first part is
 	// driven before, unmeasured.
@@ -45,6 +47,14 @@ type Row struct {
 	Requests int64
 	Errors   int64
 	Status   map[int]int64
+	Rounds   []Round
+}
+
+// Round is what one round measured of a target.
+type Round struct {
+	PerSecond           float64
+	CPU                 time.Duration // a request
+	p50, p90, p99, p999 time.Duration
 }
 
 // Compare measures the targets in interleaved rounds.
@@ -55,7 +65,6 @@ func Compare(ctx context.Context, cfg Config) ([]Row, error) {
 	cfg.Rounds = cmp.Or(cfg.Rounds, 3)
 	cfg.Duration = cmp.Or(cfg.Duration, 3*time.Second)
 	rows := make([]Row, len(cfg.Targets))
-	rounds := make([][]round, len(cfg.Targets))
 	for i, t := range cfg.Targets {
 		rows[i] = Row{Target: t, Status: map[int]int64{}}
 		warm := cfg.drive(t)
@@ -70,40 +79,38 @@ func Compare(ctx context.Context, cfg Config) ([]Row, error) {
 			if err != nil {
 				return nil, fmt.Errorf("compare: %s: %w", t.Name, err)
 			}
-			rounds[i] = append(rounds[i], r)
+			rows[i].Rounds = append(rows[i].Rounds, r)
 		}
 	}
 	for i := range rows {
-		rows[i].medians(rounds[i])
+		rows[i].medians(rows[i].Rounds)
 	}
 	return rows, ctx.Err()
 }
 
-type round struct {
-	perSecond           float64
-	cpu                 time.Duration
-	p50, p90, p99, p999 time.Duration
-}
-
 func (cfg *Config) drive(t Target) Drive {
-	return Drive{URL: t.URL, Bodies: cfg.Bodies, Duration: cfg.Duration, Connections: cfg.Connections, Pipeline: cfg.Pipeline, Rate: cfg.Rate}
+	bodies := cfg.BodiesOf[t.URL]
+	if bodies == nil {
+		bodies = cfg.Bodies
+	}
+	return Drive{URL: t.URL, Bodies: bodies, Duration: cfg.Duration, Connections: cfg.Connections, Pipeline: cfg.Pipeline, Rate: cfg.Rate}
 }
 
-func (cfg *Config) measure(ctx context.Context, t Target, row *Row) (round, error) {
+func (cfg *Config) measure(ctx context.Context, t Target, row *Row) (Round, error) {
 	var before, after Usage
 	var err error
 	if t.PID != 0 {
 		if before, err = ReadUsage(t.PID); err != nil {
-			return round{}, err
+			return Round{}, err
 		}
 	}
 	res, err := Run(ctx, cfg.drive(t))
 	if err != nil {
-		return round{}, err
+		return Round{}, err
 	}
 	if t.PID != 0 {
 		if after, err = ReadUsage(t.PID); err != nil {
-			return round{}, err
+			return Round{}, err
 		}
 	}
 	row.RSS = max(row.RSS, after.RSS)
@@ -113,23 +120,23 @@ func (cfg *Config) measure(ctx context.Context, t Target, row *Row) (round, erro
 		row.Status[s] += n
 	}
 	q := func(p float64) time.Duration { return time.Duration(res.Latency.ValueAtQuantile(p)) }
-	return round{res.PerSecond(), (after.CPU - before.CPU) / time.Duration(max(res.Requests, 1)), q(50), q(90), q(99), q(99.9)}, nil
+	return Round{res.PerSecond(), (after.CPU - before.CPU) / time.Duration(max(res.Requests, 1)), q(50), q(90), q(99), q(99.9)}, nil
 }
 
-func (r *Row) medians(rounds []round) {
-	r.PerSecond = median(rounds, func(x round) float64 { return x.perSecond })
-	cpu := func(x round) time.Duration { return x.cpu }
+func (r *Row) medians(rounds []Round) {
+	r.PerSecond = median(rounds, func(x Round) float64 { return x.PerSecond })
+	cpu := func(x Round) time.Duration { return x.CPU }
 	r.CPUPerRequest = median(rounds, cpu)
 	r.CPURange = [2]time.Duration{cpu(slices.MinFunc(rounds, byCPU)), cpu(slices.MaxFunc(rounds, byCPU))}
-	r.P50 = median(rounds, func(x round) time.Duration { return x.p50 })
-	r.P90 = median(rounds, func(x round) time.Duration { return x.p90 })
-	r.P99 = median(rounds, func(x round) time.Duration { return x.p99 })
-	r.P999 = median(rounds, func(x round) time.Duration { return x.p999 })
+	r.P50 = median(rounds, func(x Round) time.Duration { return x.p50 })
+	r.P90 = median(rounds, func(x Round) time.Duration { return x.p90 })
+	r.P99 = median(rounds, func(x Round) time.Duration { return x.p99 })
+	r.P999 = median(rounds, func(x Round) time.Duration { return x.p999 })
 }
 
-func byCPU(a, b round) int { return cmp.Compare(a.cpu, b.cpu) }
+func byCPU(a, b Round) int { return cmp.Compare(a.CPU, b.CPU) }
 
-func median[T cmp.Ordered](rounds []round, of func(round) T) T {
+func median[T cmp.Ordered](rounds []Round, of func(Round) T) T {
 	var list []T
 	for _, r := range rounds {
 		list = append(list, of(r))

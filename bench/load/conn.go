@@ -21,6 +21,11 @@ const (
 
 // wire turns bodies into whole HTTP requests.
 func wire(target string, bodies [][]byte) (addr string, out [][]byte, err error) {
+	return wireWith(target, "", bodies)
+}
+
+// wireWith adds a header, "Name: value", if it is not empty.
+func wireWith(target, header string, bodies [][]byte) (addr string, out [][]byte, err error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" {
 		return "", nil, fmt.Errorf("load: %q is not an http URL", target)
@@ -32,8 +37,11 @@ func wire(target string, bodies [][]byte) (addr string, out [][]byte, err error)
 	if u.Port() == "" {
 		addr = net.JoinHostPort(u.Hostname(), "80")
 	}
+	if header != "" {
+		header += "\r\n"
+	}
 	for _, b := range bodies {
-		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nx-openrtb-version: 2.6\r\nContent-Length: %d\r\n\r\n", u.RequestURI(), u.Host, len(b))
+		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nx-openrtb-version: 2.6\r\n%sContent-Length: %d\r\n\r\n", u.RequestURI(), u.Host, header, len(b))
 		out = append(out, append([]byte(head), b...))
 	}
 	return addr, out, nil

@@ -7,12 +7,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/grosz/grosz/bench/load"
@@ -27,6 +23,9 @@ type benchConfig struct {
 	Corpus      []string      `config:"corpus" help:"recorded requests to send, files of JSON lines" default:"bench/corpus/banner.jsonl,bench/corpus/video.jsonl,bench/corpus/native.jsonl,bench/corpus/standard.jsonl,bench/corpus/context.jsonl"`
 	World       string        `config:"world" help:"directory that 'grosz bench world' made: measure with its campaigns, people and requests"`
 	Pin         bool          `config:"pin" help:"servers on the first CPU, all else on the others, where there are two or more" default:"true"`
+	Loads       []string      `config:"loads" help:"shares of the top load to offer afterwards at a fixed rate, like 0.5,0.8,1,1.5,3"`
+	Pool        int           `config:"pool" help:"connections of the exchange that offers --loads" default:"1024"`
+	Results     string        `config:"results" help:"file to add the results to, in Go's benchmark format"`
 	Profile     string        `config:"cpu-profile" help:"file for a CPU profile of the bidder under this load"`
 	Server      string        `config:"server" help:"internal: run a reference server, 204 or fixed"`
 }
@@ -46,7 +45,11 @@ func (c *benchConfig) Validate() error {
 	if c.Answer < 0 {
 		errs = append(errs, fmt.Errorf("--answer-bytes %d is negative", c.Answer))
 	}
-	return errors.Join(errs...)
+	if c.Pool < 1 {
+		errs = append(errs, fmt.Errorf("--pool %d: at least one", c.Pool))
+	}
+	_, err := c.steps()
+	return errors.Join(append(errs, err)...)
 }
 
 // runBench measures the bidder process, with all its work and events on,
@@ -55,8 +58,15 @@ func runBench(ctx context.Context, e env, args []string) error {
 	if len(args) > 0 && args[0] == "world" {
 		return runBenchWorld(ctx, e, args[1:])
 	}
-	if len(args) > 0 && args[0] == "events" {
-		return runBenchEvents(ctx, e, args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "events":
+			return runBenchEvents(ctx, e, args[1:])
+		case "sizes":
+			return runBenchSizes(ctx, e, args[1:])
+		case "table":
+			return runBenchTable(ctx, e, args[1:])
+		}
 	}
 	var c benchConfig
 	if _, err := config.Load("bench", args, e.environ, &c, e.out); err != nil {
@@ -76,8 +86,8 @@ func runBench(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	targets, stop, err := benchTargets(ctx, e, self, &c)
-	defer stop()
+	targets, err := benchTargets(ctx, e, self, &c)
+	defer targets.stop()
 	if err != nil {
 		return err
 	}
@@ -112,9 +122,18 @@ func runBench(ctx context.Context, e env, args []string) error {
 	per := func(name string) float64 {
 		return (after[name] - before[name]) / max(after["grosz_bid_requests_total"]-before["grosz_bid_requests_total"], 1)
 	}
+	allocs := per("go_memstats_mallocs_total")
 	fmt.Fprintf(e.out, "bidder: %.1f allocations and %.0f bytes a request in the whole process; %.0f %% of the requests bid on; %.4f bids dropped a request\n",
-		per("go_memstats_mallocs_total"), per("go_memstats_alloc_bytes_total"), 100*per("grosz_bid_responses_total"), per("grosz_bids_dropped_total"))
-	return nil
+		allocs, per("go_memstats_alloc_bytes_total"), 100*per("grosz_bid_responses_total"), per("grosz_bids_dropped_total"))
+	lines := bidderLines(rows, allocs)
+	if len(c.Loads) > 0 {
+		more, err := offerLoads(ctx, e, &c, rows, bodies)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, more...)
+	}
+	return keepResults(c.Results, lines)
 }
 
 func benchServer(ctx context.Context, e env, c *benchConfig) error {
@@ -143,109 +162,4 @@ func readBodies(paths []string) ([][]byte, error) {
 		return nil, fmt.Errorf("--corpus %s: no requests in it", strings.Join(paths, ","))
 	}
 	return out, nil
-}
-
-// measured are the servers of a run.
-type measured struct {
-	list    []load.Target
-	metrics string
-	dir     string
-}
-
-// benchTargets starts the references and a whole Grosz in a directory of its
-// own, whose bidder is measured.
-func benchTargets(ctx context.Context, e env, self string, c *benchConfig) (measured, func(), error) {
-	var m measured
-	var stops []func()
-	stop := func() {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i]()
-		}
-	}
-	for _, kind := range []string{load.KindEmpty, load.KindFixed} {
-		p, err := load.Start(ctx, self, nil, "bench", "--server", kind, "--answer-bytes", strconv.Itoa(c.Answer))
-		if err != nil {
-			return m, stop, err
-		}
-		stops = append(stops, func() { _ = p.Stop() })
-		m.list = append(m.list, load.Target{Name: "fasthttp, " + kind, URL: p.URL, PID: p.PID})
-	}
-	dir := c.World
-	args := []string{"up", "--plain"}
-	if dir == "" {
-		var err error
-		if dir, err = os.MkdirTemp("", "grosz-bench-"); err != nil {
-			return m, stop, fmt.Errorf("make a directory: %w", err)
-		}
-		stops = append(stops, func() { _ = os.RemoveAll(dir) })
-		args = append(args, "--demo", "--rate", "1", "--demo-shop", freeAddr())
-	}
-	bidder, metrics := freeAddr(), freeAddr()
-	cmd := exec.Command(self, append(args, "--data", dir, "--bidder", bidder, "--metrics", metrics,
-		"--console", freeAddr(), "--warehouse", freeAddr(), "--broker", freeAddr())...)
-	cmd.Stderr = e.errOut
-	if err := cmd.Start(); err != nil {
-		return m, stop, fmt.Errorf("start grosz up: %w", err)
-	}
-	stops = append(stops, func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
-	m.metrics, m.dir = "http://"+metrics+"/metrics", dir
-	if err := m.waitBidding(ctx, "http://"+bidder); err != nil {
-		return m, stop, err
-	}
-	pid, err := pidOf(dir, "bidder")
-	m.list = append(m.list, load.Target{Name: "grosz bidder", URL: "http://" + bidder + "/openrtb2/demo", PID: pid})
-	return m, stop, err
-}
-
-func pidOf(dir, role string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "run", role+".pid"))
-	if err != nil {
-		return 0, fmt.Errorf("find the process of the %s: %w", role, err)
-	}
-	return strconv.Atoi(strings.TrimSpace(string(text)))
-}
-
-// waitBidding waits until all campaigns are live: there are some, and for a
-// second no more of them.
-func (m *measured) waitBidding(ctx context.Context, base string) error {
-	last, same := 0.0, 0
-	for range 600 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		time.Sleep(200 * time.Millisecond)
-		now, err := scrape(ctx, m.metrics)
-		live := now["grosz_campaigns_live"]
-		if same++; err != nil || live == 0 || live != last {
-			last, same = live, 0
-		}
-		if same >= 10 && answers(ctx, base+"/readyz") {
-			return nil
-		}
-	}
-	return errors.New("the bidder did not bid within two minutes; see the logs of a 'grosz up'")
-}
-
-// pin keeps the servers on the first CPU, and everything else off it.
-func (m *measured) pin() error {
-	n := runtime.NumCPU()
-	if n < 2 {
-		return errors.New("there is one CPU only")
-	}
-	var others []int
-	for i := 1; i < n; i++ {
-		others = append(others, i)
-	}
-	errs := []error{load.Pin(os.Getpid(), others...)}
-	for _, t := range m.list {
-		errs = append(errs, load.Pin(t.PID, 0))
-	}
-	for _, role := range []string{"console", "loader", "warehouse", "broker"} {
-		pid, err := pidOf(m.dir, role)
-		if err == nil {
-			err = load.Pin(pid, others...)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }

@@ -19,6 +19,8 @@ type benchEventsConfig struct {
 	Kafka  []string `config:"kafka" help:"Kafka brokers, host:port, comma separated; empty: an embedded one of its own"`
 	Events int      `config:"events" help:"events to send, each way" default:"1000000"`
 	Parts  int      `config:"partitions" help:"partitions of new event topics" default:"4"`
+	Rounds int      `config:"rounds" help:"rounds over all ways" default:"1"`
+	Keep   string   `config:"results" help:"file to add the results to, in Go's benchmark format"`
 }
 
 // Validate lists what is wrong.
@@ -26,6 +28,9 @@ func (c *benchEventsConfig) Validate() error {
 	var errs []error
 	if c.Events < 1 {
 		errs = append(errs, fmt.Errorf("--events %d: at least one", c.Events))
+	}
+	if c.Rounds < 1 {
+		errs = append(errs, fmt.Errorf("--rounds %d: at least one", c.Rounds))
 	}
 	return errors.Join(append(errs, c.kafkaNet.check(c.Kafka))...)
 }
@@ -42,13 +47,14 @@ func runBenchEvents(ctx context.Context, e env, args []string) (err error) {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	name := "given"
 	if len(c.Kafka) == 0 {
 		addr, stop, err := startBroker(e, dir)
 		if err != nil {
 			return err
 		}
 		defer stop()
-		c.Kafka = []string{addr}
+		c.Kafka, name = []string{addr}, "embedded"
 	}
 	brokers, err := c.cluster(c.Kafka)
 	if err != nil {
@@ -56,28 +62,41 @@ func runBenchEvents(ctx context.Context, e env, args []string) (err error) {
 	}
 	stream.Head(e.out)
 	tag := uint64(time.Now().UnixNano())
-	for i, way := range []struct {
-		name   string
-		change func(*stream.Config)
-	}{
-		{"notices: 2048 at once, one event each", func(s *stream.Config) { s.Senders = 2048 }},
-		{"shops: 64 at once, 250 events each", func(s *stream.Config) { s.Senders, s.PerAppend = 64, 250 }},
-		{"a backlog: shipped after the last append", func(s *stream.Config) { s.Senders, s.PerAppend, s.Backlog = 64, 250, true }},
-	} {
-		cfg := stream.Config{
-			Kafka: brokers, Dir: filepath.Join(dir, fmt.Sprint(i)), Events: c.Events, Partitions: c.Parts, Tag: tag + uint64(i), Log: e.log,
-		}
-		way.change(&cfg)
-		res, err := stream.Run(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		stream.Print(e.out, way.name, res)
-		if res.Missing > 0 {
-			return fmt.Errorf("%d events that were acknowledged are not in the log", res.Missing)
+	var lines []string
+	for round := range c.Rounds {
+		for i, way := range eventWays() {
+			cfg := stream.Config{
+				Kafka: brokers, Dir: filepath.Join(dir, fmt.Sprint(round), fmt.Sprint(i)), Events: c.Events, Partitions: c.Parts, Log: e.log,
+				Tag: tag + uint64(round*len(eventWays())+i),
+			}
+			way.change(&cfg)
+			res, err := stream.Run(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			stream.Print(e.out, way.says, res)
+			if res.Missing > 0 {
+				return fmt.Errorf("%d events that were acknowledged are not in the log", res.Missing)
+			}
+			lines = append(lines, fmt.Sprintf("BenchmarkEvents/%s/%s 1 %.0f events/s %.0f fsynced/s %.0f cpu-ns/event", name, way.name,
+				res.Rate(), float64(res.Events)/res.Durable.Seconds(), float64(res.CPU.Nanoseconds())/float64(res.Events)))
 		}
 	}
-	return nil
+	return keepResults(c.Keep, lines)
+}
+
+// eventWay is a way in which events come.
+type eventWay struct {
+	name, says string
+	change     func(*stream.Config)
+}
+
+func eventWays() []eventWay {
+	return []eventWay{
+		{"notices", "notices: 2048 at once, one event each", func(s *stream.Config) { s.Senders = 2048 }},
+		{"shops", "shops: 64 at once, 250 events each", func(s *stream.Config) { s.Senders, s.PerAppend = 64, 250 }},
+		{"backlog", "a backlog: shipped after the last append", func(s *stream.Config) { s.Senders, s.PerAppend, s.Backlog = 64, 250, true }},
+	}
 }
 
 // startBroker runs the embedded broker as a process of its own.

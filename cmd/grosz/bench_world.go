@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,13 @@ func (t *worldWriter) write(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	says, err := json.Marshal(worldSays{Campaigns: t.c.Campaigns, Profiles: t.c.Profiles, Products: t.c.Products})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(t.c.Dir, worldFile), append(says, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("--dir: %w", err)
 	}
 	t.matches()
 	t.say("serve it with 'grosz up --data %s', then send %s to /openrtb2/demo", t.c.Dir, filepath.Join(t.c.Dir, "requests.jsonl"))

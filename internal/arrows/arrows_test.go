@@ -85,6 +85,8 @@ func may() map[string][]string {
 
 		"bench/chaos": {"bench/sim", "events", "internal/..."},
 
+		"bench/results": {},
+
 		"bench/check":  {"internal/..."},
 		"bench/demo":   {"bench/sim", "campaigns", "creatives/demo", "internal/..."},
 		"bench/load":   {"internal/..."},
