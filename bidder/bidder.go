@@ -190,6 +190,7 @@ type Bidder struct {
 	counted     []uint64 // requests, by exchange: housekeeping's
 	settledHere nodeShare
 	shadowed    bool // a shadow: what it shares it only reads
+	asksAll     bool // nobody is passed over for the floor: tests compare
 	samples     *Sampler
 	requests    *requestLog   // the sample on its way out; nil: none is taken
 	kept        *requestStore // the sample of all nodes

@@ -26,6 +26,7 @@ type State struct {
 	refusals []atomic.Pointer[reasonCounts]
 	floors   []atomic.Pointer[atomic.Uint64]
 	counts   *refusalCounts
+	tops     []topsIn
 	versions map[*campaigns.Creative]int64 // creatives.Version
 	// capped are the campaigns whose shop caps anything: their bids are counted.
 	capped []bool
@@ -42,6 +43,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, numbers 
 		accounts: make([]*pacing.Account, n), goals: make([]*goalCounts, n), paces: make([]*plan.Pace, n), refusals: make([]atomic.Pointer[reasonCounts], n*numbers), floors: make([]atomic.Pointer[atomic.Uint64], n*numbers), counts: refusals,
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
+	s.tops = newTops(snap, exchanges, rates)
 	s.capped, s.cappedProducts = cappedShops(snap), productCappedShops(snap)
 	for i, c := range snap.Campaigns {
 		a := book.Account(c.ID)
