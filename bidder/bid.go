@@ -19,6 +19,7 @@ func (b *Bidder) bid(c *bidContext) NoBidReason {
 	b.describeRequest(c)
 	c.countRequest()
 	b.noteSeen(c)
+	b.readFloors(c)
 	last := ReasonNoImp
 	for i := range c.view.Imps {
 		if c.expired() {
@@ -186,11 +187,10 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 	}
 	b.describeImp(c, t.index, t.media)
 	c.learnt.ready = false
-	matches := c.matches()
-	if len(matches) == 0 {
-		return ReasonNoCampaign
-	}
-	if r := b.value(t, matches); len(c.candidates) == 0 {
+	if r := b.value(t, c.matches()); len(c.candidates) == 0 {
+		if r != ReasonFloor && c.floors.tops != nil && c.matcher.MatchBelow() {
+			return ReasonFloor
+		}
 		return r
 	}
 	last, tries := ReasonOutranked, len(c.candidates)
@@ -212,7 +212,7 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 			continue
 		}
 		c.exchange.counters.filtered[r].Add(1)
-		b.campaignRefused(c.state, c.exchange, best.campaign, r)
+		b.campaignRefused(c.state, c.exchange, best.campaign, r, 1)
 		if last != ReasonNone {
 			last = r
 		}
@@ -221,13 +221,20 @@ func (b *Bidder) bidMedia(t *terms) NoBidReason {
 }
 
 // matches asks the index: at the first impression of a request about all, at
-// the others about what differs.
+// the others about what differs. Who cannot reach any of its floors may be
+// passed over.
 func (c *bidContext) matches() []int32 {
-	if c.matched {
-		return c.state.Snapshot.Rematch(&c.facts, c.matcher)
-	}
+	again, s, f := c.matched, c.state.Snapshot, &c.floors
 	c.matched = true
-	return c.state.Snapshot.Match(&c.facts, c.matcher)
+	switch {
+	case f.tops != nil && again:
+		return s.RematchAbove(&c.facts, c.matcher, f.tops, f.low)
+	case f.tops != nil:
+		return s.MatchAbove(&c.facts, c.matcher, f.tops, f.low)
+	case again:
+		return s.Rematch(&c.facts, c.matcher)
+	}
+	return s.Match(&c.facts, c.matcher)
 }
 
 // offer turns a candidate into a bid with a hold, or says why not.

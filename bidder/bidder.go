@@ -193,6 +193,7 @@ type Bidder struct {
 	shadowed    bool          // a shadow: what it shares it only reads
 	recalled    *recalled     // what a replay goes by; nil elsewhere
 	plans       atomic.Uint64 // plans begun and ended: odd while one is made
+	asksAll     bool          // nobody is passed over for the floor: tests compare
 	samples     *Sampler
 	requests    *requestLog   // the sample on its way out; nil: none is taken
 	kept        *requestStore // the sample of all nodes

@@ -1,6 +1,7 @@
 package bidder
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"time"
 
@@ -43,6 +44,7 @@ type bidContext struct {
 	basis    privacy.Basis    // what may be done with the person
 
 	wanted     []wanted.Signal // of partners
+	floors     floors
 	learnt     learnt
 	candidates []candidate
 	bids       []bid
@@ -142,13 +144,14 @@ type ad struct {
 }
 
 func newContext(seed [32]byte) *bidContext {
-	return &bidContext{matcher: campaigns.NewMatcher(), rng: rand.NewChaCha8(seed)}
+	return &bidContext{matcher: campaigns.NewMatcher(), rng: rand.NewChaCha8(seed), floors: floors{weight: 1, turn: binary.LittleEndian.Uint64(seed[:])}}
 }
 
 // reset forgets the request but keeps the memory.
 func (c *bidContext) reset() {
 	c.view.Reset()
 	c.facts.Reset()
+	c.floors.reset()
 	c.learnt.reset()
 	c.state, c.exchange, c.matched = nil, nil, false
 	c.check = selfCheck{sent: c.check.sent[:0]}

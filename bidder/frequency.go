@@ -178,11 +178,11 @@ func (b *Bidder) missedCaps(c *bidContext, camp *campaigns.CompiledCampaign) (ou
 // tired lowers a campaign's value for a person who has seen it, where the
 // campaign asks for that.
 func (b *Bidder) tired(c *bidContext, m int32, cpm money.CPM) money.CPM {
-	camp := c.state.Snapshot.Campaigns[m]
-	t := camp.Frequency.Fatigue
-	if t == nil || !c.basis.Identify || c.user.IsZero() {
+	if !c.state.Snapshot.Tires(m) || !c.basis.Identify || c.user.IsZero() {
 		return cpm
 	}
+	camp := c.state.Snapshot.Campaigns[m]
+	t := camp.Frequency.Fatigue
 	user := segments.Pseudonym(camp.Shop.Salt, c.user)
 	lift := b.frequency.Lift(user, pacing.WhatCampaign(camp.ID), pacing.Fatigue{
 		N0: float64(t.HalfAfter) / math.Ln2, RecoverMS: float64(t.RecoverMinutes) * 60_000, WithinMS: fatigueWindow,

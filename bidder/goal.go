@@ -62,14 +62,14 @@ const (
 	goalFadeEvery  = 60 * 20             // of housekeeping's rounds of 50 ms: a minute
 )
 
-// asks counts that a campaign's value was asked for, and was so high.
-func (g *goalCounts) asks(v, floor money.CPM) {
-	g.asked.Add(1)
+// asks counts n times that a campaign's value was asked for, and was so high.
+func (g *goalCounts) asks(v, floor money.CPM, n uint32) {
+	g.asked.Add(n)
 	switch {
 	case v <= 0:
-		g.bound.Add(1)
+		g.bound.Add(n)
 	case v < floor:
-		g.low.Add(1)
+		g.low.Add(n)
 	}
 	if old := g.best.Load(); int64(v) > old {
 		g.best.Store(int64(v)) // the last of two at once wins: it is told, not booked

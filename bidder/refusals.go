@@ -160,9 +160,9 @@ func (r *refusalCounts) tally(t *tallyBatch) {
 	}
 }
 
-// campaignRefused counts a refusal. The first of a campaign at an exchange
+// campaignRefused counts a refusal n times. The first of a campaign at an exchange
 // since the State was published looks its counts up.
-func (b *Bidder) campaignRefused(s *State, x *Exchange, campaign int32, r NoBidReason) {
+func (b *Bidder) campaignRefused(s *State, x *Exchange, campaign int32, r NoBidReason, n uint64) {
 	at := int(x.number)*len(s.accounts) + int(campaign)
 	if r == ReasonFloor {
 		c := s.floors[at].Load()
@@ -171,7 +171,7 @@ func (b *Bidder) campaignRefused(s *State, x *Exchange, campaign int32, r NoBidR
 			c = s.counts.floorOf(camp.ID, camp.ShopID, x)
 			s.floors[at].Store(c)
 		}
-		c.Add(1)
+		c.Add(n)
 		return
 	}
 	c := s.refusals[at].Load()
@@ -180,5 +180,5 @@ func (b *Bidder) campaignRefused(s *State, x *Exchange, campaign int32, r NoBidR
 		c = s.counts.of(camp.ID, camp.ShopID, x)
 		s.refusals[at].Store(c)
 	}
-	c.n[r].Add(1)
+	c.n[r].Add(n)
 }

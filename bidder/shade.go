@@ -90,13 +90,13 @@ func (b *Bidder) awaits(t *terms, o *bid) {
 
 // opportunity counts for a campaign's plan what it could bid on, worth v in the
 // bid's currency before the multiplier.
-func (t *terms) opportunity(p *plan.Pace, v, least money.CPM, drawn uint64, back money.Rate, fee money.Fee) {
+func (t *terms) opportunity(p *plan.Pace, campaign int32, v, least money.CPM, drawn uint64, back money.Rate) {
 	c, first := t.c, t.firstPrice()
 	p.Asked(c.exchange.number, first)
 	if first && plan.Wishes(drawn) {
 		p.Wish(plan.Wish{
 			Exchange: c.exchange.number, Group: t.priceGroup(), Value: v, Floor: least,
-			NanoPerCPM: float64(gross(money.NanoUnit/1000, back, fee)) / money.NanoUnit,
+			NanoPerCPM: float64(gross(money.NanoUnit/1000, back, c.state.Snapshot.Campaigns[campaign].Shop.Fee())) / money.NanoUnit,
 		})
 	}
 }

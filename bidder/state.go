@@ -26,6 +26,7 @@ type State struct {
 	refusals []atomic.Pointer[reasonCounts]
 	floors   []atomic.Pointer[atomic.Uint64]
 	counts   *refusalCounts
+	tops     []topsIn
 	versions map[*campaigns.Creative]int64 // creatives.Version
 	// limited are the campaigns that are bid for out of leases.
 	limited []bool
@@ -45,6 +46,7 @@ func newState(snap *campaigns.Snapshot, exchanges map[string]*Exchange, numbers 
 		versions: make(map[*campaigns.Creative]int64, n),
 	}
 	s.limited = make([]bool, n)
+	s.tops = newTops(snap, exchanges, rates)
 	s.capped, s.cappedProducts = cappedShops(snap), productCappedShops(snap)
 	for i, c := range snap.Campaigns {
 		s.limited[i] = limited(c)

@@ -68,6 +68,7 @@ func TestTalliesTellWhatWasCountedOnce(t *testing.T) {
 	poor := openCampaign(2)
 	poor.Budget.Total = 1
 	w := newWorld(t, poor, openCampaign(3))
+	w.b.asksAll = true // each refusal counts
 	const ua = `"device":{"ua":"Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"},`
 	ask := func(floor string) {
 		w.post("burl", `{"id":"x",`+ua+`"imp":[{"id":"1","bidfloor":`+floor+`,"banner":{"w":300,"h":250}}]}`)

@@ -11,11 +11,15 @@ import (
 // Who cannot reach the least floor of the impression is refused here, most of
 // them before their boosts are asked about: in a busy market that is nearly
 // everybody, and to filter them first would cost more than all the rest. It
-// returns the reason of the last refusal.
+// returns the reason of the last refusal; ReasonNoCampaign where nobody matches.
 func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 	c := t.c
-	snap, least, refused := c.state.Snapshot, t.leastFloor(), 0
+	snap, least, weight := c.state.Snapshot, t.least(), c.floors.weight
+	below, refused := false, uint64(0)
 	c.candidates = c.candidates[:0]
+	if len(matches) == 0 {
+		return ReasonNoCampaign
+	}
 	last := ReasonNone
 	for _, m := range matches {
 		top, currency := snap.TopCPM(m)
@@ -26,24 +30,27 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 			continue
 		}
 		if least > 0 && inCurrency(top, to) < least {
-			refused++
-			b.campaignRefused(c.state, c.exchange, m, ReasonFloor)
+			if below = true; weight == 0 {
+				continue
+			}
+			refused += weight
+			b.campaignRefused(c.state, c.exchange, m, ReasonFloor, weight)
 			if g := c.state.goals[m]; g != nil {
-				g.asks(inCurrency(top, to), least)
+				g.asks(inCurrency(top, to), least, uint32(weight))
 			}
 			continue
 		}
 		var cpm money.CPM
 		if goal, orders := snap.HasGoal(m); goal {
 			cpm = inCurrency(b.tired(c, m, b.goalCPM(t, m, orders)), to)
-			c.state.goals[m].asks(cpm, least)
+			c.state.goals[m].asks(cpm, least, 1)
 		} else {
 			cpm = inCurrency(b.tired(c, m, snap.BidCPM(m, c.matcher)), to)
 		}
 		tie, k := c.draw(), uint32(0)
 		if p := c.state.paces[m]; p != nil && cpm > 0 && cpm >= least {
 			if !b.shadowed {
-				t.opportunity(p, cpm, least, tie, back, snap.Campaigns[m].Shop.Fee())
+				t.opportunity(p, m, cpm, least, tie, back)
 			}
 			k = p.Multiplier(tie)
 			cpm = plan.Scale(cpm, k)
@@ -54,14 +61,17 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 			continue
 		}
 		if cpm < least {
+			below = true
 			refused++
-			b.campaignRefused(c.state, c.exchange, m, ReasonFloor)
+			b.campaignRefused(c.state, c.exchange, m, ReasonFloor, 1)
 			continue
 		}
 		c.candidates = append(c.candidates, candidate{campaign: m, cpm: cpm, k: k, tie: tie})
 	}
 	if refused > 0 {
-		c.exchange.counters.filtered[ReasonFloor].Add(uint64(refused))
+		c.exchange.counters.filtered[ReasonFloor].Add(refused)
+	}
+	if below {
 		last = ReasonFloor
 	}
 	return last

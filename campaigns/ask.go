@@ -136,42 +136,91 @@ func (m *Matcher) readAttr(d *dict, kind predKind, s string) uint64 {
 // readValues numbers the request's values of the list kinds; those that no
 // expression names are left out.
 func (m *Matcher) readValues(d *dict) {
-	f := m.f
 	for kind := range m.values {
 		m.values[kind] = m.values[kind][:0]
 	}
+	m.ofText, m.toFind = m.ofText[:0], m.toFind[:0]
+	m.gatherValues(d)
+	m.findValues(d)
+}
+
+// toFind is a value to be numbered: text[from:to] of m.ofText, or a word.
+type toFind struct {
+	hash     uint64
+	word     uint64
+	from, to uint32
+	kind     predKind
+}
+
+// findValues numbers what was gathered. First it passes over all without a
+// branch, so that their places in a large dictionary come from memory together
+// rather than one by one.
+func (m *Matcher) findValues(d *dict) {
+	any := uint32(0)
+	for i := range m.toFind {
+		any |= d.slots[m.toFind[i].hash&d.mask].id
+	}
+	if any == 0 {
+		return // all of their places are empty
+	}
+	for i := range m.toFind {
+		v := &m.toFind[i]
+		if v.kind != kindWord {
+			m.addValue(v.kind, d.findBy(v.hash, v.kind, m.ofText[v.from:v.to]))
+		} else if id := d.findWord(v.word); id != 0 {
+			m.values[kindWord] = append(m.values[kindWord], id)
+		}
+	}
+}
+
+// gatherValues lists the request's values in the form in which they are
+// compared.
+func (m *Matcher) gatherValues(d *dict) {
+	f := m.f
 	for kind, s := range [kindHost + 1]string{
 		kindBundle: f.Bundle, kindSearch: f.Search, kindCity: f.City, kindRegion: f.Region,
 	} {
 		if s != "" {
-			m.add(d, predKind(kind), s)
+			m.gather(d, predKind(kind), s)
 		}
 	}
 	if d.has(kindHost) && f.URL != "" {
 		host, _ := splitURL(f.URL)
-		m.add(d, kindHost, bareHost(strings.TrimSuffix(host, ".")))
+		m.gather(d, kindHost, bareHost(strings.TrimSuffix(host, ".")))
 	}
 	if d.has(kindHost) && f.Search != "" {
-		m.addValue(kindHost, d.find(kindHost, append(m.buf[:0], hasSearch...)))
+		m.gathered(kindHost, append(m.ofText, hasSearch...))
 	}
 	if d.has(kindDomain) {
-		m.addDomain(d)
+		m.gatherDomain()
 	}
 	for _, c := range f.Categories {
-		m.add(d, kindCategory, c)
+		m.gather(d, kindCategory, c)
 		if i := strings.IndexByte(c, '-'); i > 0 {
-			m.add(d, kindCategory, c[:i])
+			m.gather(d, kindCategory, c[:i])
 		}
 	}
 	for _, k := range f.Keywords {
-		m.add(d, kindKeyword, k)
+		m.gather(d, kindKeyword, k)
 	}
 	if d.has(kindWord) {
 		for _, w := range f.Words {
-			if id := d.findWord(w); id != 0 {
-				m.values[kindWord] = append(m.values[kindWord], id)
-			}
+			m.toFind = append(m.toFind, toFind{hash: hashWord(w), word: w, kind: kindWord})
 		}
+	}
+}
+
+func (m *Matcher) gather(d *dict, kind predKind, s string) {
+	if d.has(kind) {
+		m.gathered(kind, appendNormal(m.ofText, kind, s))
+	}
+}
+
+// gathered takes over text, which is m.ofText with a value behind it.
+func (m *Matcher) gathered(kind predKind, text []byte) {
+	from := len(m.ofText)
+	if m.ofText = text; len(text) > from {
+		m.toFind = append(m.toFind, toFind{hash: hashBytes(kind, text[from:]), from: uint32(from), to: uint32(len(text)), kind: kind})
 	}
 }
 
@@ -197,17 +246,18 @@ func (m *Matcher) addValue(kind predKind, id uint32) {
 	m.values[kind] = append(m.values[kind], id)
 }
 
-// addDomain adds the domain and those above it.
-func (m *Matcher) addDomain(d *dict) {
+// gatherDomain lists the domain and those above it.
+func (m *Matcher) gatherDomain() {
 	domain := m.f.Domain
 	if domain == "" {
 		domain = m.f.URL
 	}
-	m.buf = appendNormal(m.buf[:0], kindDomain, domain)
+	at := len(m.ofText)
+	m.ofText = appendNormal(m.ofText, kindDomain, domain)
 	const most = 12 // labels; no real name has more
-	for at, n := 0, 0; at < len(m.buf) && n < most; n++ {
-		m.addValue(kindDomain, d.find(kindDomain, m.buf[at:]))
-		i := bytes.IndexByte(m.buf[at:], '.')
+	for n := 0; at < len(m.ofText) && n < most; n++ {
+		m.toFind = append(m.toFind, toFind{hash: hashBytes(kindDomain, m.ofText[at:]), from: uint32(at), to: uint32(len(m.ofText)), kind: kindDomain})
+		i := bytes.IndexByte(m.ofText[at:], '.')
 		if i < 0 {
 			return
 		}

@@ -145,8 +145,8 @@ const NoLimit money.CPM = math.MaxInt64
 // HasGoal tells whether the campaign's bid is made by GoalCPM, and whether
 // that asks about orders.
 func (s *Snapshot) HasGoal(campaign int32) (goal, orders bool) {
-	g := s.index.prices[campaign].goal
-	return g != nil, g != nil && g.neededOrders
+	made := s.index.bounds[campaign].made
+	return made&byGoal != 0, made&byOrders != 0
 }
 
 // GoalCPM is the price of a campaign with goals, in the shop's currency: the
@@ -184,13 +184,14 @@ func (s *Snapshot) GoalCPM(campaign int32, m *Matcher, w *Worth) money.CPM {
 			w.Values[LimitShare] = floorCPM(orders*w.OrderValue*g.share - g.fee)
 		}
 	}
-	w.Bound = LimitCPM
-	for l := LimitCPM; l < NumLimits; l++ {
-		if w.Values[l] < w.Values[w.Bound] {
-			w.Bound = l
+	bound, least := LimitCPM, w.Values[LimitCPM]
+	for l := LimitCPM + 1; l < NumLimits; l++ {
+		if v := w.Values[l]; v < least {
+			bound, least = l, v
 		}
 	}
-	return w.Values[w.Bound]
+	w.Bound = bound
+	return least
 }
 
 // factors is what boosts and segments multiply the value by, by how much they
@@ -199,7 +200,7 @@ func (s *Snapshot) factors(campaign int32, m *Matcher) (factor, raise float64, p
 	q := &s.index.prices[campaign]
 	p, most = s.raised(campaign, m, q.cpm)
 	factor, raise = 1, 1
-	if q.cpm > 0 {
+	if q.cpm > 0 && p != q.cpm {
 		factor = float64(p) / float64(q.cpm)
 	}
 	if s.index.raised {

@@ -208,6 +208,49 @@ func (m *Matcher) take(s *slots) {
 	}
 	m.marked = m.unmark(m.marked)
 	m.markedImp = m.unmark(m.markedImp)
+	m.marks = heldNothing
+}
+
+// How much of what holds is marked.
+const (
+	heldNothing = iota
+	heldAttrs   // lists are searched
+	heldAll
+)
+
+// fewTried is up to how many campaigns lists are searched: to mark those that
+// have one of the request's values takes as long as to ask a few about theirs.
+const fewTried = 2
+
+// mark marks what holds, once a request, for n campaigns to be tried.
+func (m *Matcher) mark(n int) {
+	level := uint8(heldAll)
+	if n <= fewTried {
+		level = heldAttrs
+	}
+	if m.marks >= level {
+		return
+	}
+	if m.marks == heldNothing {
+		m.markAttrs(false)
+		m.unsure = m.slots.from
+	}
+	if m.marks = level; level == heldAll {
+		m.markLists()
+	}
+	m.markImp()
+}
+
+// markImp marks what holds of the impression.
+func (m *Matcher) markImp() {
+	m.markAttrs(true)
+	if m.marks < heldAll {
+		return
+	}
+	m.markedImp = m.unmark(m.markedImp)
+	if p := &m.slots.posted[kindDeal]; len(p.from) > 0 {
+		m.markedImp = m.markValues(p, m.values[kindDeal], m.markedImp)
+	}
 }
 
 func (m *Matcher) unmark(list []uint32) []uint32 {
@@ -247,7 +290,7 @@ func (m *Matcher) markLists() {
 		if len(p.from) == 0 || predKind(kind) == kindDeal {
 			continue
 		}
-		m.marked = m.mark(p, m.values[kind], m.marked)
+		m.marked = m.markValues(p, m.values[kind], m.marked)
 		if len(p.hot) == 0 {
 			continue
 		}
@@ -259,7 +302,7 @@ func (m *Matcher) markLists() {
 	}
 }
 
-func (m *Matcher) mark(p *posted, values, marked []uint32) []uint32 {
+func (m *Matcher) markValues(p *posted, values, marked []uint32) []uint32 {
 	for _, v := range values {
 		of := p.of(v)
 		for _, slot := range of {

@@ -55,19 +55,21 @@ type group struct {
 	members []uint32
 }
 
-// postings lists what a value leads to: entries[from[v]:from[v+1]]. Where
-// merge[v] > 0, merged[merge[v]-1] holds all the campaigns instead.
+// postings lists what a value leads to: entries[from[v]:from[v+1]]. Where the
+// first one is isMerged, that group of index.merged holds all the campaigns.
 type postings struct {
 	from    []uint32
 	entries []entry
-	merge   map[uint32]int32
 }
 
 // entry is a campaign of a small group, or a group (isGroup is set), and the
 // slot of what led to it.
 type entry struct{ slot, to uint32 }
 
-const isGroup = 1 << 31
+const (
+	isGroup  = 1 << 31
+	isMerged = 1 << 30 // with isGroup
+)
 
 const (
 	smallGroup  = 4       // members up to which a group is posted as campaigns
@@ -206,6 +208,9 @@ func (x *index) eachValue(f func(kind predKind, v uint32, e entry)) {
 func (x *index) mergeValues(all []*CompiledCampaign) {
 	budget := mergeBudget
 	for kind := range x.values {
+		if predKind(kind) == kindDeal {
+			continue // of an impression's deals the entries are asked for
+		}
 		p := &x.values[kind]
 		for v := 1; v+1 < len(p.from); v++ {
 			entries := p.entries[p.from[v]:p.from[v+1]]
@@ -225,11 +230,8 @@ func (x *index) mergeValues(all []*CompiledCampaign) {
 				members = append(members, x.membersOf(e)...)
 			}
 			slices.Sort(members)
-			if p.merge == nil {
-				p.merge = map[uint32]int32{}
-			}
+			entries[0] = entry{0, uint32(len(x.merged)) | isGroup | isMerged}
 			x.merged = append(x.merged, newBitGroup(all, slices.Compact(members)))
-			p.merge[uint32(v)] = int32(len(x.merged))
 		}
 	}
 }

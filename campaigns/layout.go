@@ -37,11 +37,18 @@ type price struct {
 }
 
 // bound is what a campaign never bids more than: all that is asked of most
-// that match.
+// that match. How its price is made stands beside it.
 type bound struct {
 	top      money.CPM
 	currency money.Currency
+	made     uint8
 }
+
+const (
+	byGoal   = 1 << iota // by GoalCPM
+	byOrders             // that asks about orders
+	byWeary              // less for people who have seen it: Frequency.Fatigue
+)
 
 type boost struct {
 	bps       int64
@@ -144,5 +151,15 @@ func (x *index) addPrice(cc *CompiledCampaign) (price, bound) {
 		top = min(top, most)
 	}
 	x.raised = x.raised || cc.Shop.Segments != nil && len(cc.Shop.Segments.effects) > 0
-	return p, bound{top, cc.Shop.Currency}
+	b := bound{top: top, currency: cc.Shop.Currency}
+	if p.goal != nil {
+		b.made = byGoal
+		if p.goal.neededOrders {
+			b.made |= byOrders
+		}
+	}
+	if cc.Frequency.Fatigue != nil {
+		b.made |= byWeary
+	}
+	return p, b
 }

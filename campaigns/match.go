@@ -28,13 +28,17 @@ type Matcher struct {
 	marked    []uint32 // slots of lists in held
 	markedImp []uint32 // those of deals
 	unsure    uint32   // from this slot on, a bit that is not set says nothing
+	marks     uint8    // how much of held is of this request; who asks for truth marks before
 	base      int      // of out: matches whatever the impression
 	tried     []uint32
 	later     []uint32 // campaigns that ask about the impression
 	ready     bool     // a Match is done: Rematch may go on from it
+	low       lowOnes
 
 	shops  []uint32               // of f.Profiles
 	values [kindHost + 1][]uint32 // numbers of the request's values
+	toFind []toFind               // before they are numbers
+	ofText []byte                 // their texts
 	attrs  [fixedAttrs]uint32
 	sig    uint64 // of the request's attributes
 	sigImp uint64 // and of the impression's
@@ -63,8 +67,13 @@ func NewMatcher() *Matcher { return &Matcher{buf: make([]byte, 0, 2*maxValue)} }
 // Match. Nothing is allocated once m has grown to the Snapshot. f must not
 // change while m answers questions about it (BidCPM, Explain).
 func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
-	x := &s.index
 	m.begin(s, f)
+	return s.match(f, m)
+}
+
+// match finds and tries the campaigns for the request that m has taken over.
+func (s *Snapshot) match(f *Facts, m *Matcher) []int32 {
+	x := &s.index
 	for i := range f.Profiles {
 		if sp, ok := x.shops[m.shops[i]]; ok {
 			m.walkUser(sp, &f.Profiles[i].Profile, s.margins[m.shops[i]])
@@ -86,66 +95,21 @@ func (s *Snapshot) Match(f *Facts, m *Matcher) []int32 {
 	m.walkBits(&x.open)
 	m.tryAll()
 	m.base, m.ready = len(m.out), true
+	m.low.base = len(m.low.campaigns)
 	return m.ofImpression()
 }
 
-// Rematch is Match for facts that differ from those of m's latest Match or
-// Rematch by nothing but Media, Position and Deals: another impression of the
-// same request. It is much cheaper.
-func (s *Snapshot) Rematch(f *Facts, m *Matcher) []int32 {
-	if !m.ready || m.s != s || m.f != f {
-		return s.Match(f, m)
-	}
-	m.beginImp()
-	return m.ofImpression()
-}
-
-// ofImpression adds to what matches in any case what matches for this
-// impression.
-func (m *Matcher) ofImpression() []int32 {
-	x := &m.s.index
-	m.out = m.out[:m.base]
-	for _, c := range m.later {
-		m.settle(c, &x.hot[c])
-	}
-	if p := &x.values[kindDeal]; len(p.from) > 0 && len(m.values[kindDeal]) > 0 {
-		m.walkDeals(p)
-	}
-	return m.out
-}
-
-// walkDeals tries the campaigns that one of the impression's deals leads to,
-// and nothing else has.
-func (m *Matcher) walkDeals(p *postings) {
-	x := &m.s.index
-	known := len(m.found)
-	try := func(c uint32) {
-		if m.find(c) {
-			m.settle(c, &x.hot[c])
-		}
-	}
-	for _, v := range m.values[kindDeal] {
-		if int(v)+1 >= len(p.from) {
-			continue
-		}
-		for _, e := range p.entries[p.from[v]:p.from[v+1]] {
-			if e.to&isGroup == 0 {
-				try(e.to)
-			}
-			for _, c := range x.membersOf(e) {
-				try(c)
-			}
-		}
-	}
-	for _, c := range m.found[known:] { // another impression may have none of these deals
-		m.seen[c>>6] &^= 1 << (c & 63)
-	}
-	m.found = m.found[:known]
-}
-
-// begin takes over a request.
+// begin takes over a request, to be asked anything about it.
 func (m *Matcher) begin(s *Snapshot, f *Facts) {
+	m.open(s, f)
+	m.mark(fewTried + 1)
+}
+
+// open takes over a request. What holds is marked by the first that wants to
+// know.
+func (m *Matcher) open(s *Snapshot, f *Facts) {
 	x := &s.index
+	m.low.reset()
 	m.memo, m.walked = grown(m.memo, len(x.slots.asked)), grown(m.walked, len(x.groups))
 	for _, c := range m.found {
 		m.seen[c>>6] = 0
@@ -168,8 +132,6 @@ func (m *Matcher) begin(s *Snapshot, f *Facts) {
 	m.take(x.slots)
 	m.readAttrs(x.dict)
 	m.readValues(x.dict)
-	m.markAttrs(false)
-	m.markLists()
 	m.beginImp()
 }
 
@@ -177,14 +139,12 @@ func (m *Matcher) begin(s *Snapshot, f *Facts) {
 func (m *Matcher) beginImp() {
 	d := m.s.index.dict
 	m.sigImp = m.readAttr(d, kindMedia, m.f.Media) | m.readAttr(d, kindPosition, m.f.Position)
-	m.markAttrs(true)
 	m.values[kindDeal] = m.values[kindDeal][:0]
 	for _, id := range m.f.Deals {
 		m.add(d, kindDeal, id)
 	}
-	m.markedImp = m.unmark(m.markedImp)
-	if p := &m.slots.posted[kindDeal]; len(p.from) > 0 {
-		m.markedImp = m.mark(p, m.values[kindDeal], m.markedImp)
+	if m.marks > heldNothing {
+		m.markImp()
 	}
 }
 
@@ -200,6 +160,9 @@ func grown[T any](s []T, n int) []T {
 func (m *Matcher) walkUser(sp span, p *segments.Profile, margins *segments.Margins) {
 	x := &m.s.index
 	for g := sp.from; g < sp.to; g++ {
+		if m.low.passGroup(g) {
+			continue
+		}
 		t := x.users[g].HoldsWith(p, margins, m.f.NowMS)
 		v := m.epoch << 1
 		if t {
@@ -219,17 +182,14 @@ func (m *Matcher) walkValues(p *postings, kind predKind) {
 		if int(v)+1 >= len(p.from) {
 			continue
 		}
-		if p.merge != nil {
-			if i := p.merge[v]; i > 0 {
-				m.walkBits(&x.merged[i-1])
-				continue
-			}
-		}
 		for _, e := range p.entries[p.from[v]:p.from[v+1]] {
 			if e.to&isGroup == 0 {
 				m.find(e.to)
-			} else if kind != kindHost || m.truth(e.slot) {
-				m.walk(e.to &^ isGroup)
+			} else if e.to&isMerged != 0 {
+				m.walkBits(&x.merged[e.to&^(isGroup|isMerged)])
+				break
+			} else if g := e.to &^ isGroup; !m.low.passGroup(g) && (kind != kindHost || m.asked(e.slot-m.slots.lazy)) {
+				m.walk(g)
 			}
 		}
 	}
@@ -237,11 +197,11 @@ func (m *Matcher) walkValues(p *postings, kind predKind) {
 
 // walk tries the members of a group whose predicate holds.
 func (m *Matcher) walk(i uint32) {
-	if m.walked[i] == m.epoch {
+	x := &m.s.index
+	if m.walked[i] == m.epoch || m.low.passGroup(i) {
 		return
 	}
 	m.walked[i] = m.epoch
-	x := &m.s.index
 	g := &x.groups[i]
 	if g.bitmap >= 0 {
 		m.walkBits(&x.bitmaps[g.bitmap])
@@ -281,6 +241,9 @@ func (m *Matcher) walkBits(b *bitGroup) {
 // find notes a campaign to be tried, once per request, and tells whether it is
 // new.
 func (m *Matcher) find(c uint32) bool {
+	if m.low.pass(c) {
+		return false
+	}
 	w, bit := &m.seen[c>>6], uint64(1)<<(c&63)
 	if *w&bit != 0 {
 		return false
@@ -304,6 +267,9 @@ func (m *Matcher) tryAll() {
 		}
 		n += k
 	}
+	if n > 0 {
+		m.mark(n)
+	}
 	for _, c := range m.tried[:n] {
 		h := &x.hot[c]
 		if h.from&onImp != 0 {
@@ -315,10 +281,16 @@ func (m *Matcher) tryAll() {
 }
 
 // settle runs the code of a campaign that asks about the impression.
-func (m *Matcher) settle(c uint32, h *hot) {
-	if sig := m.sig | m.sigImp; h.sig&sig == sig && m.run(h) && (h.from&isTimed == 0 || m.flies(c)) {
+func (m *Matcher) settle(c uint32) {
+	if m.accepts(c) {
 		m.out = append(m.out, int32(c))
 	}
+}
+
+// accepts tells whether a campaign matches the impression.
+func (m *Matcher) accepts(c uint32) bool {
+	h, sig := &m.s.index.hot[c], m.sig|m.sigImp
+	return h.sig&sig == sig && m.run(h) && (h.from&isTimed == 0 || m.flies(c))
 }
 
 func (m *Matcher) flies(c uint32) bool {

@@ -177,6 +177,11 @@ func (s *Snapshot) raised(campaign int32, m *Matcher, p money.CPM) (price, most 
 	return p, most
 }
 
+// Tires tells whether the campaign bids less for people who have seen it.
+func (s *Snapshot) Tires(campaign int32) bool {
+	return s.index.bounds[campaign].made&byWeary != 0
+}
+
 // TopCPM is what the campaign's BidCPM never exceeds, and its currency.
 func (s *Snapshot) TopCPM(campaign int32) (money.CPM, money.Currency) {
 	q := &s.index.bounds[campaign]

@@ -96,7 +96,15 @@ func hashWord(w uint64) uint64 { return w * 0x9e3779b97f4a7c15 }
 
 // find returns the number of a normalised value; 0 if no expression names it.
 func (d *dict) find(kind predKind, value []byte) uint32 {
-	h := xxhash.Sum64(value) + uint64(kind)*0x9e3779b97f4a7c15
+	return d.findBy(hashBytes(kind, value), kind, value)
+}
+
+func hashBytes(kind predKind, value []byte) uint64 {
+	return xxhash.Sum64(value) + uint64(kind)*0x9e3779b97f4a7c15
+}
+
+// findBy is find for a value whose hash is known.
+func (d *dict) findBy(h uint64, kind predKind, value []byte) uint32 {
 	for i := h & d.mask; ; i = (i + 1) & d.mask {
 		s := &d.slots[i]
 		if s.id == 0 {

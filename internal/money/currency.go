@@ -1,6 +1,9 @@
 package money
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Currency is an ISO 4217 alphabetic code, upper case. The zero value means
 // unknown.
@@ -91,3 +94,6 @@ func (r *Rates) perBase(c Currency) (Rate, bool) {
 	v, ok := r.PerBase[c]
 	return v, ok && v > 0
 }
+
+// Compare orders currencies by their codes.
+func (c Currency) Compare(o Currency) int { return bytes.Compare(c[:], o[:]) }

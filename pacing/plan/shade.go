@@ -64,7 +64,7 @@ func (r *ratios) shade(logValue, mu, sigma float64) (logBid, win float64) {
 	z := math.Min(hi, math.Max(lo, 0.5*target-0.5))
 	for range 12 { // Newton's steps, kept between the bounds
 		ratio := math.Exp(r.at(z))
-		miss := z + math.Log1p(sigma*ratio)/sigma - target
+		miss := z + math.Log(1+sigma*ratio)/sigma - target
 		if miss > 0 {
 			hi = z
 		} else {

@@ -146,6 +146,9 @@ func (q *Query) prepare() {
 		return
 	}
 	q.read = true
+	if q.scan.recent == nil {
+		q.scan.recent = new(recentWords)
+	}
 	for i := range q.texts {
 		q.cut(&q.texts[i])
 	}

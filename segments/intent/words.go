@@ -39,6 +39,7 @@ func hashOf(w []byte) uint64 { return max(xxhash.Sum64(w), 1) }
 type scanner struct {
 	buf, tmp [segments.MaxWord]byte
 	known    map[string]word // of a builder: words of feeds come again and again
+	recent   *recentWords    // of a Query
 }
 
 // next reads the next word of text. broken tells that a comma, dash or the
@@ -56,6 +57,12 @@ func (s *scanner) next(text string) (w word, rest string, broken, ok bool) {
 	if k, ok := s.known[string(folded)]; ok {
 		k.text = said
 		return k, rest, broken, true
+	}
+	place := s.recent.place(folded)
+	if place != nil && place.is(folded) {
+		w = place.word
+		w.text = said
+		return w, rest, broken, true
 	}
 	w.text = said
 	w.end = folded[len(folded)-1]
@@ -78,6 +85,9 @@ func (s *scanner) next(text string) (w word, rest string, broken, ok bool) {
 	}
 	if s.known != nil {
 		s.known[string(folded)] = w
+	}
+	if place != nil {
+		place.keep(folded, w)
 	}
 	return w, rest, broken, true
 }
