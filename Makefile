@@ -48,9 +48,10 @@ lint: ## vet, format, golangci-lint with gosec, and govulncheck (all pinned; VUL
 	GOFLAGS=-mod=mod $(GO) run $(LINT) run ./...
 	@sh scripts/vuln.sh
 
-bench: build libchdb kafka ## the bidder in a drawn world against reference servers; events through spool and Kafka; the stages' benchmarks
+bench: build libchdb kafka ## the bidder in a drawn world against reference servers; events through spool and Kafka; a small warehouse; the stages' benchmarks
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(BIN) bench world --dir "$$dir/world" && $(BIN) bench --world "$$dir/world" --rounds 5
 	$(BIN) bench events --events 1000000
+	$(BIN) volume --bids $${BIDS:-400000} --seconds 20
 	$(GO) test -run '^$$' -bench '^BenchmarkEvents$$/apache' -benchtime 1000000x -timeout 30m ./bench/stream
 	$(GO) test -run '^$$' -bench '$(STAGES)' -benchmem ./campaigns ./bench/world ./bidder/... ./creatives ./events/... ./pacing ./segments
 
