@@ -48,7 +48,7 @@ lint: ## vet, format, golangci-lint with gosec, and govulncheck (all pinned; VUL
 	GOFLAGS=-mod=mod $(GO) run $(LINT) run ./...
 	@sh scripts/vuln.sh
 
-bench: build libchdb kafka ## one table of all that has a goal, against reference servers and what was kept of the last release (PARTS="bidder sizes events stages")
+bench: build libchdb kafka ## one table of all that has a goal, against reference servers and what was kept of the last release (PARTS="bidder sizes events warehouse stages")
 	@bash scripts/bench.sh
 
 bench-keep: build libchdb kafka ## keep the last result of 'make bench' in bench/results/kept.txt, for a release

@@ -3,13 +3,13 @@
 # benchmark format, and holds it against what was kept of the last release.
 # Usage: scripts/bench.sh [keep]
 #   keep: keeps bin/bench.txt, measuring first if there is none
-# PARTS="bidder sizes events stages" chooses, RUNS=6 of each stage and of the
+# PARTS="bidder sizes events warehouse stages" chooses, RUNS=6 of each stage and of the
 # events (4 at least, or nothing can be told from noise), WORLD names a world
 # that is there already, SIZES a directory for those of two sizes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=bin/bench.txt kept=bench/results/kept.txt
-parts=${PARTS-bidder sizes events stages}
+parts=${PARTS-bidder sizes events warehouse stages}
 runs=${RUNS:-6}
 benchstat=golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 go=${GO:-go}
@@ -65,6 +65,9 @@ measure() {
 	if part events; then
 		bin/grosz bench events --events 300000 --rounds 4 --results "$out"
 		$go test -run '^$' -bench '^BenchmarkEvents$/^apache$/^(notices|batches|backlog)$' -benchtime 300000x -count 4 -timeout 20m ./bench/stream | tee /dev/stderr | grep -E '^(Benchmark|pkg:)' >>"$out"
+	fi
+	if part warehouse; then # prints its own table; BIDS=4000000 and more are 'make bench-warehouse'
+		bin/grosz volume --bids "${BIDS:-400000}" --seconds 20
 	fi
 	if part stages; then
 		run_stages "$dir"

@@ -24,6 +24,8 @@ type Config struct {
 	ClickHouse schema.Server
 	// Bids to make; of each follow about 1.5 further rows. At least 1000.
 	Bids int
+	// Again makes none: it asks of what an earlier run of as many left.
+	Again bool
 	// Slice is how many bids are inserted at once; 0 is 1,000,000.
 	Slice int
 	// Now dates the traffic: the days before it.
@@ -43,6 +45,7 @@ type Result struct {
 	Loaded Took
 	Rolled Took // until every unit was worked out
 	Units  int
+	Goals  Took // until the touches of every goal were, after them
 	Tables []Table
 	Views  []View // before the roll-ups, then after them
 }
@@ -132,8 +135,10 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
 	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_execution_time": 1200}))
 	r := new(Result)
-	if err := fill(ctx, conn, &cfg, r, out); err != nil {
-		return nil, err
+	if !cfg.Again {
+		if err := fill(ctx, conn, &cfg, r, out); err != nil {
+			return nil, err
+		}
 	}
 	watch := stopwatch{cfg.Process}
 	if cfg.Live {
@@ -141,25 +146,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
 			return nil, err
 		}
 	}
-	took, err := watch.start()
-	if err != nil {
-		return nil, err
-	}
-	roller, err := rollup.New(rollup.Config{ClickHouse: cfg.ClickHouse, Margin: rollup.NoMargin, Hours: atOnce(hours, cfg.Bids), Days: atOnce(shops*days, cfg.Bids)}, metrics.NewSet(), cfg.Log)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		n, err := roller.Round(ctx, conn)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			break
-		}
-		r.Units += n
-	}
-	if r.Rolled, err = took(); err != nil {
+	if err := roll(ctx, conn, &cfg, r); err != nil {
 		return nil, err
 	}
 	after, err := ask(ctx, conn, watch, 2)
@@ -180,6 +167,37 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Result, error) {
 		return nil, fmt.Errorf("asking for sizes: %w", err)
 	}
 	return r, nil
+}
+
+// roll works out all roll-ups and the touches of all goals.
+func roll(ctx context.Context, conn driver.Conn, cfg *Config, r *Result) error {
+	watch := stopwatch{cfg.Process}
+	took, err := watch.start()
+	if err != nil {
+		return err
+	}
+	roller, err := rollup.New(rollup.Config{ClickHouse: cfg.ClickHouse, Margin: rollup.NoMargin, Hours: atOnce(hours, cfg.Bids), Days: atOnce(shops*days, cfg.Bids)}, metrics.NewSet(), cfg.Log)
+	if err != nil {
+		return err
+	}
+	for n := 1; n > 0; r.Units += n {
+		if n, err = roller.Round(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if r.Rolled, err = took(); err != nil {
+		return err
+	}
+	if took, err = watch.start(); err != nil {
+		return err
+	}
+	for n := 1; n > 0; {
+		if n, err = roller.Goals(ctx, conn); err != nil {
+			return err
+		}
+	}
+	r.Goals, err = took()
+	return err
 }
 
 func fill(ctx context.Context, conn driver.Conn, cfg *Config, r *Result, out io.Writer) error {
@@ -292,8 +310,10 @@ func (v *View) missed() bool {
 // Print writes the result as a person reads it.
 func (r *Result) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%d rows made and loaded in %s, %.0f rows/s (%s of CPU); %d units worked out in %s (%s of CPU)\n\n", r.Rows,
-		r.Loaded.Time.Round(time.Second), float64(r.Rows)/r.Loaded.Time.Seconds(), r.Loaded.CPU.Round(time.Second), r.Units, r.Rolled.Time.Round(time.Second), r.Rolled.CPU.Round(time.Second))
+	if r.Rows > 0 {
+		fmt.Fprintf(w, "%d rows made and loaded in %s, %.0f rows/s (%s of CPU)\n", r.Rows, r.Loaded.Time.Round(time.Second), float64(r.Rows)/r.Loaded.Time.Seconds(), r.Loaded.CPU.Round(time.Second))
+	}
+	fmt.Fprintf(w, "%d units worked out in %s (%s of CPU), attribution in %.1f s (%.1f s of CPU)\n\n", r.Units, r.Rolled.Time.Round(time.Second), r.Rolled.CPU.Round(time.Second), r.Goals.Time.Seconds(), r.Goals.CPU.Seconds())
 	fmt.Fprintln(w, "table\trows\tMB\tbytes/row")
 	for _, t := range r.Tables {
 		fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\n", t.Name, t.Rows, float64(t.Bytes)/1e6, float64(t.Bytes)/float64(t.Rows))

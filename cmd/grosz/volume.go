@@ -18,6 +18,7 @@ type volumeConfig struct {
 	kafkaNet
 	Dir     string   `config:"data" help:"an empty or absent directory of the measurement's own; it is removed at the end unless it is named"`
 	Bids    int      `config:"bids" help:"bids to make; about 1.5 further rows follow each; 0: none, events are sent alone" default:"4000000"`
+	Again   bool     `config:"again" help:"make nothing: ask the views of what an earlier run of as many bids left in --data, once more"`
 	Live    bool     `config:"live" help:"ask every view before the roll-ups are worked out, too: takes long"`
 	Rate    int      `config:"rate" help:"events a second sent through Kafka and the loader afterwards, to see how soon each can be read; 0: none" default:"5000"`
 	Seconds int      `config:"seconds" help:"how long they are sent" default:"60"`
@@ -31,6 +32,9 @@ func (c *volumeConfig) Validate() error {
 	var errs []error
 	if c.Bids < 1000 && (c.Bids != 0 || c.Rate == 0) {
 		errs = append(errs, fmt.Errorf("--bids %d: at least 1000, or 0 to send events alone", c.Bids))
+	}
+	if c.Again && (c.Dir == "" || c.Bids == 0) {
+		errs = append(errs, errors.New("--again asks of what is in --data, which it needs, and of the bids that were made there: name both"))
 	}
 	if c.Rate < 0 || c.Rate > 1_000_000 {
 		errs = append(errs, fmt.Errorf("--rate %d: 0 to 1,000,000", c.Rate))
@@ -53,7 +57,7 @@ func runVolume(ctx context.Context, e env, args []string) (err error) {
 			return fmt.Errorf("make a directory: %w", err)
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	} else if exists(filepath.Join(dir, "warehouse")) {
+	} else if exists(filepath.Join(dir, "warehouse")) && !c.Again {
 		return fmt.Errorf("--data %s: a warehouse is there already; name another directory", dir)
 	}
 	s, err := warehouse.Start(ctx, warehouse.Config{Dir: dir, Addr: "127.0.0.1:0", Library: c.Library, MemoryBytes: c.Memory}, e.log)
@@ -66,7 +70,7 @@ func runVolume(ctx context.Context, e env, args []string) (err error) {
 		return c.fresh(ctx, e, ch, dir)
 	}
 	// The engine runs in this process, so this process' CPU time is its.
-	r, err := volume.Run(ctx, volume.Config{ClickHouse: ch, Bids: c.Bids, Now: time.Now(), Process: os.Getpid(), Live: c.Live, Log: e.log}, e.out)
+	r, err := volume.Run(ctx, volume.Config{ClickHouse: ch, Bids: c.Bids, Again: c.Again, Now: time.Now(), Process: os.Getpid(), Live: c.Live, Log: e.log}, e.out)
 	if err != nil {
 		return err
 	}

@@ -54,12 +54,16 @@ func Statements(people []Person) ([]string, error) {
 	}
 	bid, _ := condition(people, "least(bid_time, time)")
 	made, _ := condition(people, "time")
+	known, _ := condition(people, "known_from")
 	const done = " SETTINGS mutations_sync = 2"
 	return []string{
 		"ALTER TABLE grosz.shop_events DELETE WHERE type NOT IN ('purchase', 'order_status', 'opt_out') AND " + received + done,
 		"ALTER TABLE grosz.shop_events UPDATE user = 0, query = '', url = '', order_id = '' WHERE " + received + done,
 		"ALTER TABLE grosz.events UPDATE user = 0 WHERE " + bid + done,
 		"ALTER TABLE grosz.bids UPDATE user = 0 WHERE " + made + done,
+		// What was worked out of theirs is worked out again. All of an order's rows
+		// go with the one that is of them: an older one would count again.
+		"ALTER TABLE grosz.goal_touches DELETE WHERE (shop_id, goal, id) IN (SELECT shop_id, goal, id FROM grosz.goal_touches WHERE " + known + ")" + done,
 	}, nil
 }
 
@@ -153,10 +157,12 @@ func count(ctx context.Context, conn driver.Conn, people []Person) (map[key]Rece
 	}
 	bid, _ := condition(people, "least(bid_time, time)")
 	made, _ := condition(people, "time")
+	known, _ := condition(people, "known_from")
 	rows, err := conn.Query(ctx, `SELECT shop_id, user, sum(e), sum(b), sum(o), sum(s) FROM (
 		SELECT shop_id, user, 1 AS e, 0 AS b, 0 AS o, 0 AS s FROM grosz.events WHERE `+bid+`
 		UNION ALL SELECT shop_id, user, 0, 1, 0, 0 FROM grosz.bids WHERE `+made+`
 		UNION ALL SELECT shop_id, user, 0, 0, type IN ('purchase', 'order_status', 'opt_out'), type NOT IN ('purchase', 'order_status', 'opt_out') FROM grosz.shop_events WHERE `+received+`
+		UNION ALL SELECT shop_id, user, 0, 0, 0, 0 FROM grosz.goal_touches WHERE `+known+`
 		) GROUP BY shop_id, user`)
 	if err != nil {
 		return nil, fmt.Errorf("counting their rows: %w", err)

@@ -27,6 +27,8 @@ type Config struct {
 	// Hours and Days are how many units are worked out at once, at most; they
 	// bound the memory of a statement. 0 is 1000 and 100.
 	Hours, Days int
+	// Goals is likewise how many orders and conversions; 0 is 50,000.
+	Goals int
 }
 
 // NoMargin is for those who know that no insert is under way.
@@ -43,6 +45,9 @@ func (c Config) Validate() error {
 	}
 	if c.Every < 0 || c.Every > time.Hour {
 		errs = append(errs, fmt.Errorf("rollup: pause of %v; up to an hour, or 0 for the default", c.Every))
+	}
+	if c.Goals < 0 || c.Goals > 1_000_000 {
+		errs = append(errs, fmt.Errorf("rollup: %d goals at once; up to 1,000,000, or 0 for the default", c.Goals))
 	}
 	if c.Hours < 0 || c.Hours > 100_000 || c.Days < 0 || c.Days > 100_000 {
 		errs = append(errs, fmt.Errorf("rollup: %d hours and %d days at once; up to 100,000, or 0 for the default", c.Hours, c.Days))
@@ -66,6 +71,9 @@ func (c Config) withDefaults() Config {
 	if c.Days == 0 {
 		c.Days = 100
 	}
+	if c.Goals == 0 {
+		c.Goals = 50_000
+	}
 	return c
 }
 
@@ -76,11 +84,15 @@ const sweepEvery = time.Hour
 type Roller struct {
 	cfg    Config
 	log    *slog.Logger
-	levels [3]level
+	levels [4]level
 
-	units   [3]*metrics.Counter // by level
-	errors  *metrics.Counter
-	seconds *metrics.Histogram
+	goalsDone time.Time // when attribution was last worked out
+	goalsTook time.Duration
+
+	units     [4]*metrics.Counter // by level
+	goalShops *metrics.Counter
+	errors    *metrics.Counter
+	seconds   *metrics.Histogram
 	// afterFill, for tests, runs between a version's rows and the note that
 	// they count.
 	afterFill func() error
@@ -92,10 +104,11 @@ func New(cfg Config, set *metrics.Set, log *slog.Logger) (*Roller, error) {
 		return nil, err
 	}
 	return &Roller{
-		cfg: cfg.withDefaults(), log: log, levels: [3]level{hourLevel(), dayLevel(), seenLevel()},
-		units: [3]*metrics.Counter{set.NewCounter(`grosz_rollup_units_total{level="hour"}`), set.NewCounter(`grosz_rollup_units_total{level="day"}`),
-			set.NewCounter(`grosz_rollup_units_total{level="seen"}`)},
-		errors: set.NewCounter("grosz_rollup_errors_total"), seconds: set.NewHistogram("grosz_rollup_duration_seconds"),
+		cfg: cfg.withDefaults(), log: log, levels: [4]level{hourLevel(), dayLevel(), seenLevel(), settledLevel()},
+		units: [4]*metrics.Counter{set.NewCounter(`grosz_rollup_units_total{level="hour"}`), set.NewCounter(`grosz_rollup_units_total{level="day"}`),
+			set.NewCounter(`grosz_rollup_units_total{level="seen"}`), set.NewCounter(`grosz_rollup_units_total{level="settled"}`)},
+		goalShops: set.NewCounter(`grosz_rollup_units_total{level="goals"}`),
+		errors:    set.NewCounter("grosz_rollup_errors_total"), seconds: set.NewHistogram("grosz_rollup_duration_seconds"),
 	}, nil
 }
 
@@ -118,6 +131,9 @@ func (r *Roller) Run(ctx context.Context) error {
 		}
 		if err == nil {
 			n, err = r.Round(ctx, conn)
+		}
+		if err == nil && r.goalsDue() {
+			_, err = r.Goals(ctx, conn)
 		}
 		if err == nil && time.Since(swept) > sweepEvery {
 			swept = time.Now()
@@ -144,7 +160,7 @@ func (r *Roller) Run(ctx context.Context) error {
 // Round works out a bounded number of units and returns how many they were.
 func (r *Roller) Round(ctx context.Context, conn driver.Conn) (int, error) {
 	all := 0
-	for i, limit := range []int{r.cfg.Hours, r.cfg.Days, r.cfg.Days} {
+	for i, limit := range []int{r.cfg.Hours, r.cfg.Days, r.cfg.Days, r.cfg.Days} {
 		began := time.Now()
 		n, err := r.work(ctx, conn, r.levels[i], limit)
 		if err != nil {
@@ -166,25 +182,17 @@ func (r *Roller) Round(ctx context.Context, conn driver.Conn) (int, error) {
 // work on one unit the one with the higher version has read after both were
 // drawn, so it has read what either's note says is complete.
 func (r *Roller) work(ctx context.Context, conn driver.Conn, l level, limit int) (int, error) {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"async_insert": 0, "max_execution_time": 600, "throw_on_max_partitions_per_insert_block": 0,
-	}))
-	var ns int64
-	if err := conn.QueryRow(ctx, "SELECT toUnixTimestamp64Nano(now64(9))").Scan(&ns); err != nil {
-		return 0, fmt.Errorf("asking the time: %w", err)
+	ctx = workContext(ctx)
+	version, clean, err := r.draw(ctx, conn)
+	if err != nil {
+		return 0, err
 	}
-	// The low bits keep two that are drawn in one microsecond apart.
-	version := uint64(ns)&^0x3ff | uint64(rand.N(0x400))
-	clean := time.Duration(ns).Milliseconds() - r.cfg.Margin.Milliseconds()
 	if err := conn.Exec(ctx, sql(l.pick, version, clean, limit)); err != nil {
 		return 0, fmt.Errorf("choosing units: %w", err)
 	}
-	var n uint64
-	if err := conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM grosz.rollup_work WHERE version = %d", version)).Scan(&n); err != nil {
-		return 0, fmt.Errorf("counting units: %w", err)
-	}
-	if n == 0 {
-		return 0, nil
+	n, err := countWork(ctx, conn, version)
+	if err != nil || n == 0 {
+		return 0, err
 	}
 	for _, fill := range l.fill {
 		if err := conn.Exec(ctx, sql(fill, version)); err != nil {
@@ -200,6 +208,31 @@ func (r *Roller) work(ctx context.Context, conn driver.Conn, l level, limit int)
 		return 0, fmt.Errorf("noting %d units: %w", n, err)
 	}
 	return int(n), nil
+}
+
+// workContext has the settings of statements that work something out.
+func workContext(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"async_insert": 0, "max_execution_time": 600, "throw_on_max_partitions_per_insert_block": 0,
+	}))
+}
+
+// draw returns a version, and until when, in ms, what it reads is complete.
+func (r *Roller) draw(ctx context.Context, conn driver.Conn) (version uint64, clean int64, err error) {
+	var ns int64
+	if err := conn.QueryRow(ctx, "SELECT toUnixTimestamp64Nano(now64(9))").Scan(&ns); err != nil {
+		return 0, 0, fmt.Errorf("asking the time: %w", err)
+	}
+	// The low bits keep two that are drawn in one microsecond apart.
+	return uint64(ns)&^0x3ff | uint64(rand.N(0x400)), time.Duration(ns).Milliseconds() - r.cfg.Margin.Milliseconds(), nil
+}
+
+// countWork returns how many units of a version were chosen.
+func countWork(ctx context.Context, conn driver.Conn, version uint64) (n uint64, err error) {
+	if err := conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM grosz.rollup_work WHERE version = %d", version)).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting units: %w", err)
+	}
+	return n, nil
 }
 
 // Sweep removes rows that no longer count.

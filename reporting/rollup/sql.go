@@ -124,7 +124,7 @@ func sweeps(before uint64) []string {
 		{"rollup_hour", "hour", "hour"}, {"rollup_place_hour", "hour", "hour"},
 		{"rollup_day", "date", "day"}, {"rollup_place_day", "date", "day"},
 		{"rollup_price_hour", "hour", "hour"}, {"rollup_price_day", "date", "day"},
-		{"rollup_seen_day", "date", "seen"},
+		{"rollup_seen_day", "date", "seen"}, {"rollup_settled_twice", "date", "settled"},
 	} {
 		out = append(out, fmt.Sprintf(`ALTER TABLE grosz.%s DELETE WHERE version < %d AND (part, shop_id, toDateTime(%s, 'UTC'), version) NOT IN
 	(SELECT part, shop_id, unit, max(version) FROM grosz.rollup_done WHERE level = '%s' GROUP BY part, shop_id, unit)`, t.table, before, t.unit, t.level))

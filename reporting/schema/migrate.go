@@ -36,6 +36,11 @@ var PriceFacts string
 //go:embed migrations/seen_facts.inc
 var SeenFacts string
 
+// FoundTouches is likewise the last touches of goals, for a table `wanted`.
+//
+//go:embed migrations/found_touches.inc
+var FoundTouches string
+
 // Migration is one file of SQL. Its statements must be safe to run twice (IF
 // NOT EXISTS, OR REPLACE): ClickHouse has no lock or transaction around them,
 // so that two loaders that start together both run them. What several views
