@@ -304,14 +304,23 @@ func (b *Bidder) logBid(c *bidContext, o *bid, typ events.Type) {
 		Exchange: c.exchange.Name, Media: events.MediaName(o.media), User: o.user,
 		BidPrice: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency, Rate: o.rate,
 		Test: c.view.Test, Node: b.cfg.Node, RequestID: clip(c.view.ID, 64), ImpID: clip(imp.ID, 64),
-		Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Browser: events.BrowserName(c.browser), Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
+		Domain: clip(c.place(), 128), Device: c.facts.Device, Browser: events.BrowserName(c.browser), Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
 		Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
+		Segments: c.inSegments(camp.Shop),
 	}
 	if camp.HoldoutBPS > 0 {
 		c.event.WinPPB = b.predictedWin(c, o)
 	}
 	b.bidLog.Put(&c.event)
 	c.event = events.Event{} // it held views of the request
+}
+
+// place is where the ad is to stand: the app, else the site.
+func (c *bidContext) place() string {
+	if c.facts.Bundle != "" {
+		return c.facts.Bundle
+	}
+	return c.facts.Domain
 }
 
 func clip(s string, n int) string {

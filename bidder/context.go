@@ -46,6 +46,7 @@ type bidContext struct {
 	wanted     []wanted.Signal // of partners
 	floors     floors
 	learnt     learnt
+	audience   audience
 	candidates []candidate
 	bids       []bid
 	claims     []claimed // impressions that other exchanges may not get a bid for
@@ -154,7 +155,7 @@ func (c *bidContext) reset() {
 	c.floors.reset()
 	c.learnt.reset()
 	c.state, c.exchange, c.matched = nil, nil, false
-	c.check = selfCheck{sent: c.check.sent[:0]}
+	c.check, c.audience.shop = selfCheck{sent: c.check.sent[:0]}, 0
 	c.user, c.basis = segments.UserKey{}, privacy.Basis{}
 	c.rates = rateCache{}
 	c.oneDeal[0] = ""

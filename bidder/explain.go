@@ -296,7 +296,7 @@ func (e *explaining) campaign(t *terms, k int32, opened bool) ExplainedCampaign 
 			out.Value.Pace, out.Value.Plan = p.K(), p.Report()
 			out.Price = plan.Scale(out.Price, uint32(p.K()*(1<<16)))
 		}
-	} else {
+	} else if c.currency != (money.Currency{}) { // else the request was refused before one was chosen
 		out.Failing = append(out.Failing, Miss{Rule: ReasonCurrency.String(), Detail: "no rate from " + camp.Shop.Currency.String() + " to the bid's currency"})
 	}
 	if ok && out.Price <= 0 {

@@ -27,3 +27,27 @@ func SegmentTemplates(cur money.Currency) []SegmentTemplate {
 				` or viewed category in ("sale", "outlet", "discount", "special offers", "promocje", "wyprzedaż", "okazje", "przecena") within 30d`},
 	}
 }
+
+// SegmentTemplatesIn has their names and descriptions in a shop's language,
+// where it is one that we speak. The rules are the same.
+func SegmentTemplatesIn(language string, cur money.Currency) []SegmentTemplate {
+	list := SegmentTemplates(cur)
+	if language != "pl" {
+		return list
+	}
+	polish := map[string][2]string{
+		"all_visitors":    {"Wszyscy odwiedzający", "Każdy, kto był w sklepie w ostatnich 90 dniach"},
+		"product_viewers": {"Oglądający produkty", "Oglądali produkt w ostatnich 30 dniach i nic w nich nie kupili"},
+		"cart_abandoners": {"Porzucone koszyki", "Zostawili coś w koszyku w ostatnich 14 dniach"},
+		"close_to_buying": {"Blisko zakupu", "Zaczęli składać zamówienie, napełnili koszyk albo wracali do tego samego produktu i nic nie kupili w ostatnich 7 dniach"},
+		"lapsed_buyers":   {"Dawni klienci", "Kupili, ale nie w ostatnich 90 dniach"},
+		"high_value":      {"Najlepsi klienci", "Trzy zamówienia albo zamówienia za 1000 łącznie"},
+		"bargain_hunters": {"Łowcy okazji", "Szukali ofert albo oglądali kategorię z ofertami w ostatnich 30 dniach"},
+	}
+	for i := range list {
+		if t, ok := polish[list[i].Template]; ok {
+			list[i].Name, list[i].Description = t[0], t[1]
+		}
+	}
+	return list
+}

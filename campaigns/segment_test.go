@@ -145,7 +145,11 @@ func TestSegmentRuleErrors(t *testing.T) {
 		assert.Equal(t, c.pos, se.Pos, c.expr)
 		assert.Contains(t, se.Msg, c.msg)
 	}
-	for _, tpl := range SegmentTemplates(money.MustCurrency("PLN")) {
+	own := SegmentTemplatesIn("pl", money.MustCurrency("PLN"))
+	for i, tpl := range SegmentTemplates(money.MustCurrency("PLN")) {
+		require.Equal(t, tpl.Expression, own[i].Expression)
+		require.NotEqual(t, tpl.Name, own[i].Name, "a name in Polish")
+		require.NotEqual(t, tpl.Description, own[i].Description)
 		assert.NoError(t, CheckSegmentRule(tpl.Expression, testShop(7)), tpl.Template)
 	}
 	has := func(key string) bool { return key == "vip" }

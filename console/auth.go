@@ -219,6 +219,10 @@ func (s *Server) admit(hc huma.Context) (*principal, error) {
 		hc.SetHeader("WWW-Authenticate", `Bearer realm="grosz", error="invalid_token"`)
 		return nil, failure(http.StatusUnauthorized, "the key is wrong or was revoked")
 	}
+	if !who.admin && !s.keyPace.take(who.name(), s.clock.NowMS()) {
+		hc.SetHeader("Retry-After", "1")
+		return nil, failure(http.StatusTooManyRequests, "too many requests with this key: wait a second")
+	}
 	who.remote = remote.String()
 	need, _ := hc.Operation().Metadata[accessKey].(access)
 	return who, allow(who, need, hc)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -98,6 +99,26 @@ func TestWrongKeysAreSlowedDown(t *testing.T) {
 	require.Equal(t, 200, b.call(key, "GET", path, "").code, "a good key of the same address passes")
 	b.clock.Advance(61_000_000_000)
 	require.Equal(t, 401, b.call(wrong, "GET", path, "").code)
+}
+
+// A key that works is bounded too: one shop's loop holds up nobody else.
+func TestKeysArePaced(t *testing.T) {
+	b := start(t, nil)
+	path, key := b.shop()
+	other, otherKey := b.shop()
+	for range keyPaceBurst {
+		require.Equal(t, 200, b.call(key, "GET", path, "").code)
+	}
+	a := b.call(key, "GET", path, "")
+	require.Equal(t, 429, a.code)
+	require.Equal(t, "1", a.header.Get("Retry-After"))
+	require.Equal(t, 200, b.call(otherKey, "GET", other, "").code, "another shop")
+	require.Equal(t, 200, b.call(b.admin, "GET", path, "").code, "who runs it")
+	b.clock.Advance(time.Second)
+	for range keyPaceRate {
+		require.Equal(t, 200, b.call(key, "GET", path, "").code)
+	}
+	require.Equal(t, 429, b.call(key, "GET", path, "").code)
 }
 
 func TestFailureTableIsBounded(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/grosz/grosz/console/report"
+	"github.com/grosz/grosz/console/store"
+	"github.com/grosz/grosz/segments/rules"
 )
 
 // PartReports breaks results down. A Reports that has it can.
@@ -33,7 +35,7 @@ func (s *Server) breakdownRoutes() {
 	register(s, route{Operation: huma.Operation{
 		OperationID: "report-breakdown", Method: http.MethodGet, Path: path + "breakdown", Tags: tags, Summary: "Break results down",
 		Description: "What each day, hour, domain … cost and brought. The cost per order has an interval that holds the true one with 90 %, " +
-			"orders being rare events that come by chance. format=csv for a file. Domain, device, country and size are known for 30 days.",
+			"orders being rare events that come by chance. format=csv for a file. Domain, device, country, size and segments are known for 30 days.",
 		Errors: []int{http.StatusServiceUnavailable},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The parts, those that cost most first", Content: map[string]*huma.MediaType{
@@ -57,7 +59,7 @@ type breakdownInput struct {
 	ShopPath
 	From     string `query:"from" format:"date" doc:"First day, YYYY-MM-DD; left out, 29 days before the last"`
 	To       string `query:"to" format:"date" doc:"Last day; left out, today in the shop's time zone"`
-	By       string `query:"by" required:"true" enum:"day,hour,weekhour,campaign,creative,exchange,media,domain,device,country,size" doc:"Dimension"`
+	By       string `query:"by" required:"true" enum:"day,hour,weekhour,campaign,segment,creative,exchange,media,domain,device,country,size" doc:"Dimension; segment: what the person was in at the bid, a row of each"`
 	Campaign uint32 `query:"campaign" doc:"Only this campaign"`
 	Format   string `query:"format" enum:"json,csv" default:"json" doc:"csv: as a file"`
 }
@@ -93,7 +95,12 @@ func (s *Server) breakdown(ctx context.Context, in *breakdownInput) (*partsOutpu
 		return nil, s.reportFailed(ctx, in.Shop, err)
 	}
 	out := PartsReport{From: q.From, To: q.To, By: in.By, Currency: currency, Rows: make([]ResultPart, len(rows))}
+	names, err := s.partNames(ctx, in.Shop, in.By)
+	if err != nil {
+		return nil, err
+	}
 	for i, row := range rows {
+		row.Name = names[row.Key]
 		out.Rows[i] = partOf(row)
 	}
 	if in.Format == "csv" {
@@ -105,6 +112,26 @@ func (s *Server) breakdown(ctx context.Context, in *breakdownInput) (*partsOutpu
 		return nil, fmt.Errorf("write a report: %w", err)
 	}
 	return &partsOutput{ContentType: "application/json", Body: body}, nil
+}
+
+// partNames are the names of parts that have numbers, by their keys.
+func (s *Server) partNames(ctx context.Context, shop uint32, by string) (map[string]string, error) {
+	names := map[string]string{}
+	switch by {
+	case "segment":
+		found, err := s.store.View().Segments(ctx, shop, 0, rules.MaxSlots)
+		for _, x := range found {
+			names[strconv.FormatUint(uint64(x.ID), 10)] = x.Name
+		}
+		return names, err
+	case "campaign":
+		found, err := s.store.View().Campaigns(ctx, shop, store.CampaignFilter{}, 0, report.MaxParts)
+		for _, x := range found {
+			names[strconv.FormatUint(uint64(x.ID), 10)] = x.Name
+		}
+		return names, err
+	}
+	return names, nil
 }
 
 // question checks what is asked.
@@ -160,7 +187,7 @@ func partOf(row report.Breakdown) ResultPart {
 func partsCSV(r *PartsReport) []byte {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
-	_ = w.Write([]string{r.By, "campaign", "bids", "wins", "impressions", "clicks", "spend_" + r.Currency, "orders", "revenue_" + r.Currency, "cost_per_order", "cost_per_order_low", "cost_per_order_high"})
+	_ = w.Write([]string{r.By, "name", "campaign", "bids", "wins", "impressions", "clicks", "spend_" + r.Currency, "orders", "revenue_" + r.Currency, "cost_per_order", "cost_per_order_low", "cost_per_order_high"})
 	for _, p := range r.Rows {
 		u := func(v uint64) string { return strconv.FormatUint(v, 10) }
 		opt := func(v *string) string {
@@ -173,7 +200,7 @@ func partsCSV(r *PartsReport) []byte {
 		if p.Campaign != 0 {
 			campaign = u(uint64(p.Campaign))
 		}
-		_ = w.Write([]string{plainCell(p.Key), campaign, u(p.Bids), u(p.Wins), u(p.Impressions), u(p.Clicks), p.Spend, u(p.Orders), p.Revenue, opt(p.CostPerOrder), opt(p.Low), opt(p.High)})
+		_ = w.Write([]string{plainCell(p.Key), plainCell(p.Name), campaign, u(p.Bids), u(p.Wins), u(p.Impressions), u(p.Clicks), p.Spend, u(p.Orders), p.Revenue, opt(p.CostPerOrder), opt(p.Low), opt(p.High)})
 	}
 	w.Flush() // into memory: cannot fail
 	return out.Bytes()

@@ -46,8 +46,8 @@ type compareInput struct {
 	At       int64  `query:"at" required:"true" minimum:"1" doc:"The moment, ms UTC"`
 	Hours    int64  `query:"hours" minimum:"1" maximum:"2160" default:"168" doc:"How far to look back, and ahead at most; a week has each hour once"`
 	Campaign uint32 `query:"campaign" doc:"Only this campaign"`
-	By       string `query:"by" enum:"hour,campaign,creative,exchange,media,domain,device,country,size" doc:"Only a part: its dimension"`
-	Key      string `query:"key" maxLength:"255" doc:"And its value"`
+	By       string `query:"by" enum:"hour,campaign,segment,creative,exchange,media,domain,device,country,size" doc:"Only a part: its dimension"`
+	Key      string `query:"key" maxLength:"255" doc:"And its value, as the key of the breakdown"`
 }
 
 // ComparedSide is one side of a comparison.

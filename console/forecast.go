@@ -57,7 +57,7 @@ type ForecastFigures struct {
 // Range is a number that is not known exactly.
 type Range struct {
 	Low  float64 `json:"low" doc:"With 5 % it is less"`
-	Mid  float64 `json:"mid" doc:"As likely less as more"`
+	Mid  float64 `json:"mid" doc:"The middle: as likely less as more"`
 	High float64 `json:"high" doc:"With 5 % it is more"`
 }
 
@@ -83,11 +83,12 @@ type Forecast struct {
 	Reach        Range           `json:"reach" doc:"People who see it, as far as they are known"`
 	Impressions  Range           `json:"impressions"`
 	Clicks       Range           `json:"clicks"`
-	Orders       Range           `json:"orders" doc:"After a click"`
+	Orders       Range           `json:"orders" doc:"After a click; the middle is an expectation, to a tenth below 10"`
 	Revenue      *MoneyRange     `json:"revenue,omitempty" doc:"Of the orders, where the basket is known"`
 	Cost         MoneyRange      `json:"cost" doc:"Fee included"`
-	CostPerOrder MoneyRange      `json:"cost_per_order"`
-	Curve        []ForecastPoint `json:"curve" nullable:"false" doc:"What less and more money would bring"`
+	CostPerOrder MoneyRange      `json:"cost_per_order" doc:"The middle is the middle cost by the middle number of orders"`
+	Budget       *money.Nano     `json:"budget,omitempty" doc:"What may be spent in all of the days; absent without a bound"`
+	Curve        []ForecastPoint `json:"curve" nullable:"false" doc:"What less and more money would bring; the answer itself is a point of it"`
 	Limits       []string        `json:"limits" nullable:"false" doc:"What keeps it from bringing more: budget, bids, audience"`
 	Bids         int             `json:"bids" doc:"Bids of the sample that it rests on; from 750 on it is firm"`
 	SampleDays   float64         `json:"sample_days" doc:"Days of traffic that it rests on"`
@@ -285,29 +286,6 @@ func seedOf(raw []byte) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write(raw) // never fails, by its contract
 	return h.Sum64()
-}
-
-// experience is what the past teaches; without it a forecast is wider.
-func (s *Server) experience(ctx context.Context, shop uint32) (in forecast.Input) {
-	past, ok := s.reports.(ForecastReports)
-	if !ok {
-		return in
-	}
-	rows, err := past.Landscape(ctx, s.clock.NowMS())
-	if err == nil {
-		for _, r := range rows {
-			in.Landscape = append(in.Landscape, forecast.Price{Market: r.Market, CPM: r.CPM, Bids: r.Bids, Wins: r.Wins})
-		}
-		var was report.Predicted
-		if was, err = past.Predicted(ctx, shop, s.clock.NowMS()); err == nil {
-			in.Clicks = forecast.Level{Seen: was.Clicks, Expected: was.ClicksExpected}
-			in.Orders = forecast.Level{Seen: was.Orders, Expected: was.OrdersExpected}
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("a forecast goes without the past", "shop", shop, "err", err)
-	}
-	return in
 }
 
 // askForecast has the bidder answer its sample of requests anew.

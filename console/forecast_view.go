@@ -33,9 +33,12 @@ func figuresForecast(q *ForecastRequest, doc *campaigns.Campaign, shop *campaign
 func forecastView(basis string, r *forecast.Result, days int, shop *campaigns.Shop) Forecast {
 	out := Forecast{
 		Basis: basis, Days: days, Currency: shop.Currency.String(),
-		Reach: whole(r.Reach), Impressions: whole(r.Impressions), Clicks: whole(r.Clicks), Orders: whole(r.Orders),
+		Reach: whole(r.Reach), Impressions: whole(r.Impressions), Clicks: whole(r.Clicks), Orders: few(r.Orders),
 		Cost: moneyRange(r.Cost), CostPerOrder: moneyRange(r.CostPerOrder), Curve: []ForecastPoint{}, Limits: r.Limits,
 		Bids: r.Bids, SampleDays: math.Round(r.SampleDays*100) / 100, Words: Words(r.Say(shop.Currency.String(), basis == "figures")),
+	}
+	if r.Budget > 0 {
+		out.Budget = amount(r.Budget)
 	}
 	if out.Limits == nil {
 		out.Limits = []string{}
@@ -52,6 +55,16 @@ func forecastView(basis string, r *forecast.Result, days int, shop *campaigns.Sh
 
 func whole(i forecast.Interval) Range {
 	return Range{math.Round(i.Low), math.Round(i.Mid), math.Round(i.High)}
+}
+
+// few keeps a tenth of small numbers in the middle, which is an expectation:
+// 0.6 orders are neither none nor one.
+func few(i forecast.Interval) Range {
+	out := whole(i)
+	if i.Mid < 10 {
+		out.Mid = math.Round(i.Mid*10) / 10
+	}
+	return out
 }
 
 func moneyRange(i forecast.Interval) MoneyRange {

@@ -81,15 +81,20 @@ func (l *locks) makeRoom(nowMS int64) {
 }
 
 // Bounds of what sessions may ask: a second's requests, and how many may come
-// at once. A page needs about five.
+// at once. A page needs about five. A shop's server asks by a key: it may keep
+// thousands of documents up to date.
 const (
-	paceRate  = 20
-	paceBurst = 200
-	paceTable = 10_000
+	paceRate     = 20
+	paceBurst    = 200
+	keyPaceRate  = 100
+	keyPaceBurst = 2_000
+	paceTable    = 10_000
 )
 
-// pace bounds the requests of signed-in browsers, by the key that signed in.
+// pace bounds requests, by the key that asks or that signed in.
 type pace struct {
+	rate, burst float64 // a second, and at once
+
 	mu    sync.Mutex
 	table map[string]paceState
 }
@@ -111,9 +116,9 @@ func (p *pace) take(name string, nowMS int64) bool {
 		if len(p.table) >= paceTable {
 			p.makeRoom(nowMS)
 		}
-		st = paceState{atMS: nowMS, left: paceBurst}
+		st = paceState{atMS: nowMS, left: p.burst}
 	}
-	st.left = min(paceBurst, st.left+float64(max(0, nowMS-st.atMS))*paceRate/1000)
+	st.left = min(p.burst, st.left+float64(max(0, nowMS-st.atMS))*p.rate/1000)
 	st.atMS = nowMS
 	ok = st.left >= 1
 	if ok {
@@ -126,7 +131,7 @@ func (p *pace) take(name string, nowMS int64) bool {
 // makeRoom drops those that have been quiet long enough to be full again.
 func (p *pace) makeRoom(nowMS int64) {
 	for k, st := range p.table {
-		if nowMS-st.atMS >= paceBurst*1000/paceRate {
+		if float64(nowMS-st.atMS) >= p.burst*1000/p.rate {
 			delete(p.table, k)
 		}
 	}

@@ -188,7 +188,7 @@ func (v *SegmentView) useTemplate(shop *campaigns.Shop, p *problems) {
 		return
 	}
 	names := []string{}
-	for _, t := range campaigns.SegmentTemplates(shop.Currency) {
+	for _, t := range campaigns.SegmentTemplatesIn(shop.Language, shop.Currency) {
 		names = append(names, t.Template)
 		if t.Template != v.Template {
 			continue
@@ -392,7 +392,7 @@ func (s *Server) listTemplates(ctx context.Context, in *struct{ ShopPath }) (*te
 		return nil, err
 	}
 	out := new(templatesOutput)
-	out.Body.Items = campaigns.SegmentTemplates(shop.Currency)
+	out.Body.Items = campaigns.SegmentTemplatesIn(shop.Language, shop.Currency)
 	return out, nil
 }
 

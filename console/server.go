@@ -34,7 +34,9 @@ type Server struct {
 	adminHash string
 	failures  failures
 	locks     locks
-	pace      pace
+	pace      pace // of sessions
+	keyPace   pace // of shops' keys
+	pasts     *pasts
 	metrics   serverMetrics
 	reports   Reports
 	publisher *publish.Publisher // nil without Kafka
@@ -107,7 +109,10 @@ func (s *Server) open() error {
 		return err
 	}
 	s.metrics = newServerMetrics(s)
+	s.pace, s.keyPace = pace{rate: paceRate, burst: paceBurst}, pace{rate: keyPaceRate, burst: keyPaceBurst}
 	s.uploads = newUploads()
+	s.pasts = newPasts()
+	s.closers = append(s.closers, s.pasts.close)
 	s.hooks = webhook.New(s.cfg.PrivateWebhooks)
 	s.explainer = newExplainer(s.cfg.Bidder)
 	s.fetcher = fetch.New(fetch.Config{AllowPrivate: s.cfg.FetchPrivate, MaxBytes: s.cfg.MaxFeedBytes})

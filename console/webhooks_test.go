@@ -202,6 +202,10 @@ func TestBreakdown(t *testing.T) {
 	require.Contains(t, a.header.Get("Content-Disposition"), "attachment")
 	require.Contains(t, a.body, "\n'=cmd|'x'!A1,", "nothing that a spreadsheet would run")
 	require.Equal(t, 422, b.call(key, "GET", path+"/report/breakdown?by=user", "").code)
+	b.segment(path, key)
+	reports.parts = []report.Breakdown{{Key: "1", Spend: "3", Orders: 1, Revenue: "5"}, {Key: "77", Spend: "1", Revenue: "0"}, {Spend: "9", Revenue: "0"}}
+	b.call(key, "GET", path+"/report/breakdown?by=segment", "").into(t, &out)
+	require.Equal(t, []string{"CRM", "", ""}, []string{out.Rows[0].Name, out.Rows[1].Name, out.Rows[2].Name}, "a segment that is no more has no name")
 	reports.err = io.ErrUnexpectedEOF
 	require.Equal(t, 503, b.call(key, "GET", path+"/report/breakdown?by=day", "").code)
 }

@@ -67,6 +67,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	w.num("click_ppb", e.ClickPPB)
 	w.num("order_ppb", e.OrderPPB)
 	w.num("win_ppb", e.WinPPB)
+	w.str("segments", e.Segments)
 	return append(w.dst, '}', '\n')
 }
 

@@ -31,7 +31,7 @@ func goldenEvent() *Event {
 		Test: true, Late: true, LossReason: 102, MinToWin: 900_000, Product: "sku \"1\" <b>żółty</b>", Reason: "none", Raw: "0.91", Count: 5,
 		Lease: math.MaxUint64, BidDay: 20_717, TTLMS: 60_000, LimitTotal: 3, LimitWeek: 2, LimitDay: 1, Version: 9, Shows: "00000001ffffffff",
 		Node: "node-1", RequestID: "r\n1", ImpID: "1", Domain: "news.example", Device: "phone", Browser: "safari", Country: "POL", W: 300, H: 250,
-		Features: "AQEBAAAA", ClickPPB: 1_000_000, OrderPPB: 20_000_000, WinPPB: 300_000_000,
+		Features: "AQEBAAAA", ClickPPB: 1_000_000, OrderPPB: 20_000_000, WinPPB: 300_000_000, Segments: "3,17",
 	}
 }
 

@@ -220,7 +220,7 @@ func readEvent(v *fastjson.Value, e *Event) error {
 		LimitTotal: r.nano("limit_total"), LimitWeek: r.nano("limit_week"), LimitDay: r.nano("limit_day"), Version: r.num("version"), Shows: r.str("shows"),
 		RequestID: r.str("request_id"), ImpID: r.str("imp_id"), Domain: r.str("domain"),
 		Device: r.str("device"), Browser: r.str("browser"), Country: r.str("country"), W: int(r.num("w")), H: int(r.num("h")),
-		Features: r.str("features"), ClickPPB: r.num("click_ppb"), OrderPPB: r.num("order_ppb"), WinPPB: r.num("win_ppb"),
+		Features: r.str("features"), ClickPPB: r.num("click_ppb"), OrderPPB: r.num("order_ppb"), WinPPB: r.num("win_ppb"), Segments: r.str("segments"),
 	}
 	if e.Type == "" {
 		r.fail("type", errMissing)

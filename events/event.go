@@ -251,6 +251,9 @@ type Event struct {
 	// WinPPB is the predicted probability of winning, in 10⁻⁹, of campaigns with
 	// a holdout; 0: none was made.
 	WinPPB int64 `json:"win_ppb"`
+	// Segments are the shop's segments that the person was in, by number, in
+	// order, with commas.
+	Segments string `json:"segments"`
 }
 
 // ErrSchema is what Unmarshal wraps for a message that is not an event.

@@ -109,7 +109,7 @@ func TestSeedTwiceChangesNothing(t *testing.T) {
 	require.Len(t, shops, 3)
 	kinds := map[string]int{}
 	for _, s := range shops {
-		require.Equal(t, 7, s.Made, s.Slug) // shop, key, feed, four campaigns
+		require.Equal(t, 10, s.Made, s.Slug) // shop, key, feed, three segments, four campaigns
 		require.GreaterOrEqual(t, len(s.Products), 300)
 		for _, c := range f.lists[s.path("campaigns")] {
 			kinds[c["kind"].(string)]++

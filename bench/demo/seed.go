@@ -56,7 +56,7 @@ type Shop struct {
 	Domain   string
 	Key      string // scope events
 	Products []campaigns.Product
-	// Made counts what this run made: shops, keys, feeds, campaigns.
+	// Made counts what this run made: shops, keys, feeds, segments, campaigns.
 	Made int
 
 	concept concept
@@ -109,7 +109,7 @@ func Seed(ctx context.Context, cfg Config) ([]Shop, error) {
 		}
 		if err == nil {
 			state.Shops[c.slug] = k
-			err = errors.Join(writeKept(cfg.Dir, state), s.ensureCampaigns(ctx, api, videos))
+			err = errors.Join(writeKept(cfg.Dir, state), s.ensureSegments(ctx, api), s.ensureCampaigns(ctx, api, videos))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("demo shop %s: %w", c.slug, err)
@@ -208,6 +208,33 @@ func (s *Shop) ensureFeed(ctx context.Context, api *client, k *keptShop) error {
 	}
 	k.Feed = hash
 	s.Made++
+	return nil
+}
+
+// audiences are the ready-made segments that a demo shop begins with, so that
+// its results can be told by audience.
+func audiences() []string {
+	return []string{"cart_abandoners", "product_viewers", "close_to_buying"}
+}
+
+// ensureSegments makes them once: where there is any segment, somebody has
+// begun to keep their own.
+func (s *Shop) ensureSegments(ctx context.Context, api *client) error {
+	var have struct {
+		Items []struct{} `json:"items"`
+	}
+	if err := api.get(ctx, s.path("segments"), &have); err != nil {
+		return fmt.Errorf("segments: %w", err)
+	}
+	if len(have.Items) > 0 {
+		return nil
+	}
+	for _, t := range audiences() {
+		if err := api.post(ctx, s.path("segments"), "demo-segment-"+s.Slug+"-"+t, map[string]any{"template": t}, nil); err != nil {
+			return fmt.Errorf("segment %q: %w", t, err)
+		}
+		s.Made++
+	}
 	return nil
 }
 

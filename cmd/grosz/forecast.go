@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -123,7 +124,7 @@ func printForecast(out io.Writer, f *console.Forecast) error {
 		name string
 		r    console.Range
 	}{{"reach", f.Reach}, {"impressions", f.Impressions}, {"clicks", f.Clicks}, {"orders", f.Orders}} {
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\n", r.name, r.r.Low, r.r.Mid, r.r.High)
+		fmt.Fprintf(w, "%s\t%.0f\t%s\t%.0f\n", r.name, r.r.Low, strconv.FormatFloat(r.r.Mid, 'f', -1, 64), r.r.High)
 	}
 	some := func(n *money.Nano) string {
 		if n == nil {

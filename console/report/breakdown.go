@@ -10,6 +10,7 @@ import (
 // hour … Money is of the shop's currency, fee included.
 type Breakdown struct {
 	Key         string `json:"key" ch:"key" doc:"Value of the dimension; empty where it is not known"`
+	Name        string `json:"name,omitempty" ch:"-" doc:"Of by=campaign and by=segment: the name that it has now"`
 	Campaign    uint32 `json:"campaign,omitempty" ch:"campaign_id" doc:"Of by=campaign and by=creative: the campaign"`
 	Bids        uint64 `json:"bids" ch:"bids"`
 	Wins        uint64 `json:"wins" ch:"wins"`
@@ -34,7 +35,9 @@ func dimensions() map[string]string {
 		"domain":   "toString(b.domain)",
 		"device":   "toString(b.device)",
 		"country":  "toString(b.country)",
-		"size":     "if(b.w = 0, '', concat(toString(b.w), '×', toString(b.h)))",
+		// A person may be in several segments: each has the whole fact.
+		"segment": "arrayJoin(if(empty(b.segments), [''], arrayMap(s -> toString(s), b.segments)))",
+		"size":    "if(b.w = 0, '', concat(toString(b.w), '×', toString(b.h)))",
 	}
 }
 
@@ -94,15 +97,19 @@ LIMIT {most:UInt32}`
 
 // ofBids joins what only the bid knows.
 const ofBids = `LEFT ANY JOIN (
-	SELECT bid_id, domain, device, country, w, h FROM grosz.bids
+	SELECT bid_id, %s FROM grosz.bids
 	WHERE shop_id = {shop:UInt32} AND type = 'bid' AND day BETWEEN {from:Date} - 31 AND {to:Date}
 ) AS b ON b.bid_id = f.bid`
 
 // joinOf is the join that a dimension needs.
 func joinOf(by string) string {
 	switch by {
-	case "domain", "device", "country", "size":
-		return ofBids
+	case "domain", "device", "country":
+		return fmt.Sprintf(ofBids, by)
+	case "segment":
+		return fmt.Sprintf(ofBids, "segments")
+	case "size":
+		return fmt.Sprintf(ofBids, "w, h")
 	}
 	return ""
 }

@@ -58,6 +58,9 @@ func (r *Reader) Compare(ctx context.Context, m Moment) (before, after Side, err
 		if expr, ok = dimensions()[m.By]; !ok {
 			return before, after, fmt.Errorf("compare results: there is no dimension %q", m.By)
 		}
+		if m.By == "segment" { // one of several: no fact is to be there twice
+			expr = "if(has(b.segments, toUInt32OrZero({key:String})), {key:String}, '')"
+		}
 		join = joinOf(m.By)
 	}
 	day := func(ms int64, move int) string {

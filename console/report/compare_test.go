@@ -77,10 +77,10 @@ func testCompare(ctx context.Context, t *testing.T, run func(string) error, r *R
 	t.Helper()
 	day := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) // bids are kept for some days only
 	exec := func(sql string) error { return run(strings.ReplaceAll(sql, "2026-10-05", day)) }
-	require.NoError(t, exec(`INSERT INTO grosz.bids (bid_id, type, time, day, shop_id, campaign_id, domain) VALUES
-		('00000000-0000-0000-0000-0000000000a1', 'bid', '2026-10-05 10:00:00', '2026-10-05', 7, 5, 'a.example'),
-		('00000000-0000-0000-0000-0000000000b1', 'bid', '2026-10-05 12:00:00', '2026-10-05', 7, 5, 'b.example'),
-		('00000000-0000-0000-0000-0000000000b2', 'bid', '2026-10-05 14:00:00', '2026-10-05', 7, 6, 'b.example')`))
+	require.NoError(t, exec(`INSERT INTO grosz.bids (event_id, bid_id, type, time, day, shop_id, campaign_id, domain, segments) VALUES
+		(generateUUIDv4(), '00000000-0000-0000-0000-0000000000a1', 'bid', '2026-10-05 10:00:00', '2026-10-05', 7, 5, 'a.example', [3, 8]),
+		(generateUUIDv4(), '00000000-0000-0000-0000-0000000000b1', 'bid', '2026-10-05 12:00:00', '2026-10-05', 7, 5, 'b.example', [8]),
+		(generateUUIDv4(), '00000000-0000-0000-0000-0000000000b2', 'bid', '2026-10-05 14:00:00', '2026-10-05', 7, 6, 'b.example', [])`))
 	require.NoError(t, exec(`INSERT INTO grosz.events (event_id, type, time, bid_time, day, bid_id, shop_id, campaign_id, exchange, currency, shop_currency, settles, price_status, amount, shop_amount, shop_fee, kafka_offset) VALUES
 		(generateUUIDv4(), 'billing', '2026-10-05 13:30:00', '2026-10-05 10:00:00', '2026-10-05', '00000000-0000-0000-0000-0000000000a1', 7, 5, 'demo', 'USD', 'PLN', true, 'ok', 1, 4, 1, 101),
 		(generateUUIDv4(), 'billing', '2026-10-05 12:00:01', '2026-10-05 12:00:00', '2026-10-05', '00000000-0000-0000-0000-0000000000b1', 7, 5, 'demo', 'USD', 'PLN', true, 'ok', 1, 2, 0.5, 102),
@@ -99,6 +99,9 @@ func testCompare(ctx context.Context, t *testing.T, run func(string) error, r *R
 		"all":               {func(*Moment) {}, "7.5", "8", [2]uint64{2, 1}},
 		"one campaign":      {func(m *Moment) { m.Campaign = 5 }, "7.5", "0", [2]uint64{2, 0}},
 		"one domain":        {func(m *Moment) { m.By, m.Key = "domain", "b.example" }, "2.5", "8", [2]uint64{1, 1}},
+		"one segment":       {func(m *Moment) { m.By, m.Key = "segment", "8" }, "7.5", "0", [2]uint64{2, 0}},
+		"another segment":   {func(m *Moment) { m.By, m.Key = "segment", "3" }, "5", "0", [2]uint64{1, 0}},
+		"no segment at all": {func(m *Moment) { m.By, m.Key = "segment", "x" }, "0", "0", [2]uint64{}},
 		"an hour of theirs": {func(m *Moment) { m.By, m.Key = "hour", "12" }, "5", "0", [2]uint64{1, 0}},
 		"from noon on":      {func(m *Moment) { m.From = ms("12:00:00") }, "2.5", "8", [2]uint64{1, 1}},
 		"another shop":      {func(m *Moment) { m.Shop = 99 }, "0", "0", [2]uint64{}},
@@ -113,4 +116,12 @@ func testCompare(ctx context.Context, t *testing.T, run func(string) error, r *R
 			require.True(t, after.After)
 		})
 	}
+	// By audience: who is in two segments counts in both.
+	rows, err := r.Breakdown(ctx, Question{Shop: 7, By: "segment", From: day, To: day, Zone: "UTC"})
+	require.NoError(t, err)
+	got := map[string][2]any{}
+	for _, x := range rows {
+		got[x.Key] = [2]any{x.Bids, x.Spend}
+	}
+	require.Equal(t, map[string][2]any{"8": {uint64(2), "7.5"}, "3": {uint64(1), "5"}, "": {uint64(1), "8"}}, got)
 }

@@ -123,29 +123,6 @@ func (r *replayer) growth(curves []curve) float64 {
 	return min(math.Log2(all/first), 1)
 }
 
-// budgets are the parts of a budget that the curve shows.
-var budgets = [...]float64{0.25, 0.5, 0.75, 1, 1.5, 2, 3}
-
-// curve is what each budget would bring: the next euro's worth.
-func (o *Result) curve(budget, free, orders float64, fraction func(cost, budget float64) part) {
-	base := budget
-	if base <= 0 {
-		base = free
-	}
-	if base <= 0 {
-		return
-	}
-	for _, f := range budgets {
-		cut := fraction(free, base*f)
-		p := Point{Budget: base * f, Orders: orders * cut.orders}
-		p.CostPerOrder = costPer(free*cut.cost, p.Orders)
-		o.Curve = append(o.Curve, p)
-		if base*f >= free { // more is not spent
-			break
-		}
-	}
-}
-
 func (o *Result) limits(free float64, b *Bids) {
 	if o.Budget > 0 && free > o.Budget*1.02 {
 		o.Limits = append(o.Limits, LimitBudget)

@@ -42,7 +42,7 @@ const (
 func Figures(in FiguresInput) Result {
 	r := rand.New(rand.NewPCG(in.Seed, 0xf16))
 	out := Result{Days: in.Days, Budget: in.Budget}
-	var reach, imps, clicks, orders, cost, cpo, free, perOrder []float64
+	var reach, imps, clicks, orders, cost, cpo, free, expected []float64
 	for range figureDraws {
 		paid := in.CPM / 1000 * min(spread(r, paidLow, paidHigh), 1)
 		people, n := 0.0, math.Inf(1)
@@ -67,8 +67,8 @@ func Figures(in FiguresInput) Result {
 		o := poisson(r, n*ctr*cvr)
 		imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, n*paid)
 		reach = append(reach, min(people, n))
-		cpo = append(cpo, costPer(n*paid, n*ctr*cvr))
-		perOrder = append(perOrder, costPer(paid, ctr*cvr))
+		expected = append(expected, n*ctr*cvr)
+		cpo = append(cpo, paid/(ctr*cvr))
 	}
 	out.Reach, out.Impressions, out.Clicks, out.Orders, out.Cost = intervalOf(reach), intervalOf(imps), intervalOf(clicks), intervalOf(orders), intervalOf(cost)
 	out.CostPerOrder = intervalOf(cpo)
@@ -80,18 +80,9 @@ func Figures(in FiguresInput) Result {
 	if in.Budget > 0 && in.Budget < most {
 		out.Limits = []string{LimitBudget}
 	}
-	base := in.Budget
-	if base <= 0 {
-		base = most
-	}
-	each := intervalOf(perOrder).Mid
-	for _, f := range budgets {
-		p := Point{Budget: base * f, CostPerOrder: each}
-		p.Orders = ratio(min(base*f, most), each)
-		out.Curve = append(out.Curve, p)
-		if base*f >= most {
-			break
-		}
-	}
+	out.settle(expected, most, func(budget float64) (float64, float64) {
+		spent := min(budget, most)
+		return spent, spent
+	})
 	return out
 }

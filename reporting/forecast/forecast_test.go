@@ -3,6 +3,7 @@ package forecast
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,7 +30,14 @@ func TestBudgetAndCurve(t *testing.T) {
 	even := Replay(in)
 	require.Equal(t, even, Replay(in), "the same question has the same answer")
 	require.Greater(t, even.Impressions.Mid, asap.Impressions.Mid*1.05, "lowered bids buy the cheaper impressions")
-	for _, res := range []Result{free, asap, even} {
+	figures := Figures(FiguresInput{Shop: Shop{Visits: 40_000, ConversionRate: 0.012}, Days: 30, Budget: 3000, CPM: 12, Visitors: true, Seed: 1})
+	for _, res := range []Result{free, asap, even, figures} {
+		at := res.Cost.Mid // the answer is a point of its curve
+		i := slices.IndexFunc(res.Curve, func(p Point) bool { return math.Abs(p.Budget/at-1) < 1e-9 })
+		require.GreaterOrEqual(t, i, 0, "%v is not on the curve %v", at, res.Curve)
+		require.InEpsilon(t, res.Orders.Mid, res.Curve[i].Orders, 1e-9)
+		require.InEpsilon(t, res.CostPerOrder.Mid, res.Curve[i].CostPerOrder, 1e-9)
+		require.InEpsilon(t, res.Cost.Mid/res.Orders.Mid, res.CostPerOrder.Mid, 1e-9)
 		for i := 1; i < len(res.Curve); i++ {
 			require.GreaterOrEqual(t, res.Curve[i].Orders, res.Curve[i-1].Orders*0.999, "more money brings no less")
 			require.GreaterOrEqual(t, res.Curve[i].CostPerOrder, res.Curve[i-1].CostPerOrder*0.999, "and no cheaper")

@@ -61,7 +61,9 @@ const (
 	LimitAudience = "audience"
 )
 
-// Point is what a budget would bring.
+// Point is what a budget would bring: the middle of what is likely. Orders
+// are those to be expected, and need not be whole. CostPerOrder is +Inf where
+// hardly an order comes.
 type Point struct{ Budget, Orders, CostPerOrder float64 }
 
 // Result is a forecast. Money is in the shop's currency. CostPerOrder may be
@@ -75,7 +77,7 @@ type Result struct {
 	WinRate                                  float64
 	Bids                                     int     // in the sample, that it rests on
 	SampleDays                               float64 // that it rests on
-	Budget                                   float64
+	Budget                                   float64 // for all of the days; 0: none
 }
 
 // How far the past speaks for the future.
@@ -125,8 +127,8 @@ func Replay(in Input) Result {
 	central := r.total(likely, 1)
 	fraction := r.pacing(likely, central)
 	growth := r.growth(likely)
-	var imps, clicks, orders, cost, reach, cpo []float64
-	var free []float64 // cost without a budget
+	var imps, clicks, orders, reach, cost, cpo []float64
+	var free, expected []float64 // cost without a budget; orders to be expected with it
 	scale := in.Days / window
 	days := r.traffic(window)
 	for range curveDraws {
@@ -142,13 +144,14 @@ func Replay(in Input) Result {
 			}
 			f := days.draw(r.rng, in.Days)
 			c := s.cost * f
-			free = append(free, c)
 			cut := fraction(c, in.Budget)
 			ctr := gamma(r.rng, levelShape+in.Clicks.Seen) / (levelShape + in.Clicks.Expected)
 			cvr := gamma(r.rng, levelShape+in.Orders.Seen) / (levelShape + in.Orders.Expected)
 			n := poisson(r.rng, s.imps*f*cut.imps)
 			k := poisson(r.rng, s.clicks*f*cut.clicks*ctr)
-			o := poisson(r.rng, s.orders*f*cut.orders*ctr*cvr)
+			mean := s.orders * f * cut.orders * ctr * cvr
+			o := poisson(r.rng, mean)
+			free, expected = append(free, c), append(expected, mean)
 			grow := math.Pow(scale, min(max(growth+growthSD*r.rng.NormFloat64(), 0), 1))
 			imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, c*cut.cost)
 			reach = append(reach, min(s.reach*(f/scale)*grow*cut.reach, n))
@@ -157,18 +160,14 @@ func Replay(in Input) Result {
 	}
 	out.Impressions, out.Clicks, out.Orders, out.Cost, out.Reach = countsOf(imps), countsOf(clicks), countsOf(orders), intervalOf(cost), intervalOf(reach)
 	out.CostPerOrder = intervalOf(cpo)
-	level := (levelShape + in.Clicks.Seen) / (levelShape + in.Clicks.Expected) * (levelShape + in.Orders.Seen) / (levelShape + in.Orders.Expected)
-	out.curve(in.Budget, intervalOf(free).Mid, central.orders*scale*level, fraction)
+	most := intervalOf(free).Mid
+	out.settle(expected, most, func(budget float64) (float64, float64) {
+		cut := fraction(most, budget)
+		return cut.orders, most * cut.cost
+	})
 	out.WinRate = r.winRate(central)
-	out.limits(intervalOf(free).Mid, r.b)
+	out.limits(most, r.b)
 	return out
-}
-
-func costPer(cost, orders float64) float64 {
-	if orders <= 0 {
-		return math.Inf(1)
-	}
-	return cost / orders
 }
 
 func newReplayer(in *Input) *replayer {

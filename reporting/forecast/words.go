@@ -3,6 +3,7 @@ package forecast
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 )
 
@@ -22,20 +23,28 @@ func (o *Result) Say(currency string, figures bool) Words {
 		}
 		return round(v) + " " + currency
 	}
-	days := round(o.Days)
+	inEN, inPL := round(o.Days)+" days", round(o.Days)+" dni"
+	if o.Days == 1 {
+		inEN, inPL = "1 day", "1 dzień"
+	}
 	switch {
 	case o.Impressions.High < 1:
-		fmt.Fprintf(&en, "In %s days this campaign would hardly show an ad.", days)
-		fmt.Fprintf(&pl, "Przez %s dni ta kampania prawie nie pokaże reklam.", days)
+		fmt.Fprintf(&en, "In %s this campaign would hardly show an ad.", inEN)
+		fmt.Fprintf(&pl, "Przez %s ta kampania prawie nie pokaże reklam.", inPL)
 	default:
+		ordersEN, ordersPL := round(o.Orders.Low)+" to "+round(o.Orders.High)+" orders", "od "+round(o.Orders.Low)+" do "+round(o.Orders.High)+" zamówień"
+		switch {
+		case o.Orders.High == 0:
+			ordersEN, ordersPL = "no order", "żadnego zamówienia"
+		case o.Orders.Low == o.Orders.High && o.Orders.High == 1:
+			ordersEN, ordersPL = "1 order", "1 zamówienie"
+		}
 		costEN, costPL := money(o.Cost.Low)+" to "+money(o.Cost.High), "od "+money(o.Cost.Low)+" do "+money(o.Cost.High)
 		if round(o.Cost.Low) == round(o.Cost.High) {
 			costEN, costPL = money(o.Cost.Mid), money(o.Cost.Mid)
 		}
-		fmt.Fprintf(&en, "In %s days, with a likelihood of 90 %%: %s to %s orders, most likely %s, for %s.",
-			days, round(o.Orders.Low), round(o.Orders.High), round(o.Orders.Mid), costEN)
-		fmt.Fprintf(&pl, "Przez %s dni, z prawdopodobieństwem 90 %%: od %s do %s zamówień, najpewniej %s; koszt: %s.",
-			days, round(o.Orders.Low), round(o.Orders.High), round(o.Orders.Mid), costPL)
+		fmt.Fprintf(&en, "In %s, with a likelihood of 90 %%: %s, about %s in the middle, for %s.", inEN, ordersEN, round(o.Orders.Mid), costEN)
+		fmt.Fprintf(&pl, "Przez %s, z prawdopodobieństwem 90 %%: %s, pośrodku około %s; koszt: %s.", inPL, ordersPL, round(o.Orders.Mid), costPL)
 		switch {
 		case !math.IsInf(o.CostPerOrder.High, 0):
 			fmt.Fprintf(&en, " An order would cost %s to %s.", money(o.CostPerOrder.Low), money(o.CostPerOrder.High))
@@ -57,11 +66,18 @@ func (o *Result) Say(currency string, figures bool) Words {
 		en.WriteString(" This is a rough estimate from the shop's own figures: with the pixel on its pages it becomes narrower.")
 		pl.WriteString(" To zgrubny szacunek z danych podanych przez sklep: z pikselem na stronach będzie dokładniejszy.")
 	} else if o.Bids < fewBids {
-		fmt.Fprintf(&en, " It rests on only %d bids in the sampled traffic: take it with care.", o.Bids)
-		fmt.Fprintf(&pl, " Opiera się tylko na %d ofertach w próbce ruchu: proszę traktować ostrożnie.", o.Bids)
+		bidsEN, bidsPL := "bids", "ofertach"
+		if o.Bids == 1 {
+			bidsEN, bidsPL = "bid", "ofercie"
+		}
+		fmt.Fprintf(&en, " It rests on only %d %s in the sampled traffic: take it with care.", o.Bids, bidsEN)
+		fmt.Fprintf(&pl, " Opiera się tylko na %d %s w próbce ruchu: proszę traktować ostrożnie.", o.Bids, bidsPL)
 	}
-	return Words{en.String(), pl.String()}
+	return Words{en.String(), comma.ReplaceAllString(pl.String(), "$1,$2")}
 }
+
+// comma finds the decimal points, which are commas in Polish.
+var comma = regexp.MustCompile(`(\d)\.(\d)`)
 
 // fewBids is how many a forecast should rest on.
 const fewBids = 750

@@ -2,6 +2,8 @@ package loader
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/grosz/grosz/events"
 )
@@ -62,7 +64,7 @@ func eventRow(e *events.Event, p place, out emit) error {
 var bidsTable = &table{name: "grosz.bids", columns: []string{
 	"event_id", "type", "time", "day", "bid_id", "shop_id", "campaign_id", "creative_id", "exchange", "media", "user",
 	"price", "bid_price", "currency", "shop_currency", "rate", "test", "product", "reason", "count", "node",
-	"request_id", "imp_id", "domain", "device", "browser", "country", "w", "h", "click_ppb", "order_ppb", "win_ppb", "kafka_partition", "kafka_offset", "seq", "loaded_at",
+	"request_id", "imp_id", "domain", "device", "browser", "country", "w", "h", "click_ppb", "order_ppb", "win_ppb", "segments", "kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
 
 func bidsTarget() *target {
@@ -102,7 +104,18 @@ func bidRow(e *events.Event, p place, out emit) error {
 	return put(out, bidsTable,
 		id(e.EventID), string(e.Type), t, day, id(e.BidID), e.ShopID, e.CampaignID, e.CreativeID, e.Exchange, e.Media, e.User,
 		cpm(e.Price), cpm(e.BidPrice), e.Currency.String(), e.ShopCurrency.String(), rate(e.Rate), e.Test, e.Product, e.Reason, count, e.Node,
-		e.RequestID, e.ImpID, e.Domain, e.Device, e.Browser, e.Country, uint32(w), uint32(h), ppb(e.ClickPPB), ppb(e.OrderPPB), ppb(e.WinPPB), p.partition, p.offset, p.seq, p.loadedAt)
+		e.RequestID, e.ImpID, e.Domain, e.Device, e.Browser, e.Country, uint32(w), uint32(h), ppb(e.ClickPPB), ppb(e.OrderPPB), ppb(e.WinPPB), numbers(e.Segments), p.partition, p.offset, p.seq, p.loadedAt)
+}
+
+// numbers reads a list with commas; what is no number is left out.
+func numbers(text string) []uint32 {
+	out := []uint32{}
+	for part := range strings.SplitSeq(text, ",") {
+		if n, err := strconv.ParseUint(part, 10, 32); err == nil {
+			out = append(out, uint32(n))
+		}
+	}
+	return out
 }
 
 // ppb is a probability in 10⁻⁹; what cannot be one is bounded.

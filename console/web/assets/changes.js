@@ -22,7 +22,7 @@ const list = (cursor = "") => fill($("list"), async () => {
   return [
     table(w("title.changes"), [
       { name: w("changes.when"), cell: (c) => when(c.at) }, { name: w("changes.who"), cell: (c) => [c.actor, c.remote && el("span", { class: "sub" }, c.remote)] },
-      { name: w("changes.what"), cell: (c) => [w(`action.${c.action}`), " ", el("code", {}, c.subject)] }, { name: w("changes.how"), cell: difference },
+      { name: w("changes.what"), cell: (c) => [w(`action.${c.action}`), " ", el("code", {}, c.subject), (c.after?.name || c.before?.name) && el("span", { class: "sub" }, c.after?.name || c.before?.name)] }, { name: w("changes.how"), cell: difference },
     ], items),
     next && el("div", { class: "actions" }, el("button", { type: "button", onclick: () => list(next) }, w("changes.older"))),
   ];

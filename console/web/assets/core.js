@@ -7,9 +7,21 @@ export const canWrite = body.write === "yes";
 const lang = body.lang;
 const words = await (await fetch(`/console/assets/${body.stamp}/words/${lang}.json`)).json();
 
-// w is a text; {name} in it is filled in.
+// w is a text; {name} in it is filled in. {name|one|other} is a number with its
+// noun, {name||one|other} the noun alone; where a language has more forms of a
+// noun than two they stand in the order one, few, many.
+const forms = lang === "pl" ? ["one", "few", "many"] : ["one", "other"];
+const kind = new Intl.PluralRules(lang);
 export function w(key, fill = {}) {
-  return (words[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => fill[name] ?? all);
+  return (words[key] ?? key).replace(/\{(\w+)(\|\|?)?([^{}]*)\}/g, (all, name, bar, nouns) => {
+    const v = fill[name];
+    if (v === undefined || v === null) return all;
+    const shown = typeof v === "number" ? count(v) : v;
+    if (!bar) return shown;
+    const list = nouns.split("|");
+    const noun = list[forms.indexOf(kind.select(Number(v)))] ?? list[list.length - 1];
+    return bar === "||" ? noun : `${shown} ${noun}`;
+  });
 }
 
 export class Problem extends Error {
@@ -87,6 +99,9 @@ export function el(tag, attrs = {}, ...children) {
   n.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
   return n;
 }
+
+// On a narrow screen the menu is wider than the page: where one is, is shown.
+document.querySelector(".menu [aria-current]")?.parentElement.scrollIntoView({ inline: "center", block: "nearest" });
 
 export const $ = (id) => document.getElementById(id);
 export const show = (node, ...children) => node.replaceChildren(...children.flat().filter(Boolean));

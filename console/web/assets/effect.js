@@ -1,18 +1,18 @@
 // What a change did, and what the ads did: cost per order before and after a
 // change of a campaign, and the orders that would not have come without it.
-import { $, api, count, el, failed, fill, money, page, percent, shopPath, show, w, when } from "./core.js";
+import { $, all, api, count, el, failed, fill, money, page, percent, shopPath, show, w, when } from "./core.js";
 
 const text = (v) => (v === null || v === undefined ? "" : typeof v === "object" ? JSON.stringify(v) : String(v));
 const told = ["status", "targeting", "bid", "goal", "budget", "pacing", "frequency", "creatives"];
 
 // capped is the part that a change bids less for, where it is of one value.
-const rule = /(domain|device|exchange|media|country) in \("([^"]+)"\)|(hour) = (\d+)/;
+const rule = /(domain|bundle|device|exchange|media|country) in \("([^"]+)"\)|(hour) = (\d+)|(segment) "([^"]+)"/;
 function capped(c) {
   const boosts = new Set((c.before?.bid?.boosts || []).map(text));
   const added = (c.after?.bid?.boosts || []).find((b) => b.bps < 10000 && !boosts.has(text(b)));
   const where = added ? added.when : text(c.after?.targeting).startsWith(`(${text(c.before?.targeting)}) and not `) ? text(c.after.targeting).slice(text(c.before.targeting).length + 11) : "";
   const m = where && where.match(rule);
-  return m && m[0] === where ? { by: m[1] || m[3], key: m[2] || m[4].padStart(2, "0") } : null;
+  return m && m[0] === where ? { by: m[1]?.replace("bundle", "domain") || m[3] || m[5], key: m[2] || m[4]?.padStart(2, "0") || m[6] } : null;
 }
 
 function title(c) {
@@ -41,10 +41,18 @@ export async function compare(node, campaign) {
   await draw();
 }
 
+// found is the part as reports ask for it: a rule names a segment, they have its
+// number. Null for one that is no more.
+async function found(part) {
+  if (part.by !== "segment") return part;
+  const s = (await all(`${shopPath}/segments`)).find((x) => x.name.toLowerCase() === part.key.toLowerCase());
+  return s ? { by: "segment", key: String(s.id) } : null;
+}
+
 const sides = (c, campaign) => fill($("compare-sides"), async () => {
   const part = capped(c);
   const ask = (more) => api("GET", `${shopPath}/report/before-after?${new URLSearchParams({ at: c.at, campaign, ...more })}`);
-  const [whole, one] = await Promise.all([ask({}), part && ask(part)]);
+  const [whole, one] = await Promise.all([ask({}), part && found(part).then((p) => p && ask(p))]);
   return [versus(w("compare.whole"), whole), one && versus(w("compare.part", { part: part.key }), one),
     el("div", { class: "actions" }, el("button", { type: "button", class: "small", id: "compare-again", onclick: () => sides(c, campaign) }, w("compare.again")))];
 });
@@ -52,7 +60,7 @@ const sides = (c, campaign) => fill($("compare-sides"), async () => {
 function versus(name, v) {
   const side = (key, s) => el("div", {}, el("h3", {}, w(key)), el("div", { class: "big" }, s.cost_per_order ? money(s.cost_per_order) : "–"),
     el("div", { class: "sub" }, s.cost_per_order ? w("compare.interval", { low: money(s.cost_per_order_low), high: money(s.cost_per_order_high) }) : w("no-orders")),
-    el("div", { class: "sub", "data-spend": s.spend }, w("compare.sums", { spend: money(s.spend), orders: count(s.orders), n: count(s.wins) })));
+    el("div", { class: "sub", "data-spend": s.spend }, w("compare.sums", { spend: money(s.spend), orders: s.orders, n: s.wins })));
   const tone = { lower: "good", higher: "bad", unclear: "" }[v.verdict];
   return el("section", { class: "gap" }, el("h3", {}, name), el("div", { class: "versus" }, side("compare.before", v.before), side("compare.after", v.after)),
     el("p", { class: `verdict box ${tone}` }, w(`verdict.${v.verdict}`)));
@@ -76,7 +84,7 @@ export async function lift(node, campaign) {
   node.hidden = false;
   const share = Number(l.share) > 1 ? Number(l.share) / 10000 : Number(l.share);
   const rate = (g) => (Number(g.users) ? percent(Number(g.orders) / Number(g.users)) : "–");
-  const group = (key, g) => el("div", {}, el("h3", {}, w(key)), el("div", { class: "big" }, rate(g)), el("div", { class: "sub" }, w("lift.group", { users: count(g.users), orders: count(g.orders) })));
+  const group = (key, g) => el("div", {}, el("h3", {}, w(key)), el("div", { class: "big" }, rate(g)), el("div", { class: "sub" }, w("lift.group", { users: Number(g.users), orders: Number(g.orders) })));
   const range = (v, f) => (v && v.mid !== undefined && v.mid !== null ? `${f(v.mid)} (${f(v.low)} – ${f(v.high)})` : "–");
   const whole = (v) => count(Math.round(Number(v)));
   show($("lift-says"), l.words?.[page.lang] && el("p", { class: "words" }, l.words[page.lang]),

@@ -6,7 +6,7 @@ import { curve, ready } from "./charts.js";
 const compact = (v) => new Intl.NumberFormat(page.lang, { notation: "compact", maximumFractionDigits: 1 }).format(v);
 const whole = (v) => count(Math.round(Number(v)));
 const sum = (v) => money(v, Number(v) >= 100 ? 0 : 2);
-const rows = { reach: whole, impressions: whole, clicks: whole, orders: whole, cost: sum, cost_per_order: sum };
+const rows = { reach: whole, impressions: whole, clicks: whole, orders: (v) => count(Number(v)), cost: sum, cost_per_order: sum };
 const has = (v) => v && typeof v === "object" && v.mid !== null && v.mid !== undefined;
 const range = (v, f) => (v.low !== undefined && v.low !== null ? w("forecast.range", { low: f(v.low), high: v.high === null || v.high === undefined ? w("forecast.open") : f(v.high) }) : "");
 
@@ -50,9 +50,11 @@ function draw(node, f) {
   const points = (f.curve || []).filter((p) => Number.isFinite(Number(p.budget)));
   if (points.length < 2) return;
   const xs = points.map((p) => Number(p.budget)), ys = points.map((p) => Number(p.orders));
+  // What one order more costs, from the budget before on.
+  const further = (i) => { const more = ys[i] - (ys[i - 1] || 0); return more > 0.05 ? money((xs[i] - (xs[i - 1] || 0)) / more) : "–"; };
   place.before(el("h3", {}, w("forecast.curve")));
   curve(place, w("forecast.curve"), xs, ys, [compact, compact], [
     { name: w("forecast.budget"), cell: (i) => money(xs[i]) }, { name: w("orders"), cell: (i) => count(Math.round(ys[i] * 10) / 10) },
-    { name: w("cpo"), cell: (i) => (points[i].cost_per_order ? money(points[i].cost_per_order) : "–") },
-  ]);
+    { name: w("cpo"), cell: (i) => (points[i].cost_per_order ? money(points[i].cost_per_order) : "–") }, { name: w("forecast.further"), cell: further },
+  ], xs.find((x) => x === Number(f.budget)));
 }

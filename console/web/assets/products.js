@@ -4,7 +4,7 @@ function report(f) {
   const r = f.report;
   const bad = r.rejected > 0;
   return [
-    el("p", { class: `box ${bad ? "warn" : "good"}` }, w("products.report", { accepted: count(r.accepted), rejected: count(r.rejected), repeated: count(r.repeated) })),
+    el("p", { class: `box ${bad ? "warn" : "good"}` }, w("products.report", { accepted: r.accepted, rejected: r.rejected, repeated: r.repeated })),
     r.problems?.length ? el("details", { open: true }, el("summary", {}, w("products.problems", { n: r.problems.length })), table(w("products.problems", { n: r.problems.length }), [
       { name: w("line"), cell: (p) => count(p.line) }, { name: w("column"), cell: (p) => p.column || "–" },
       { name: w("product"), cell: (p) => p.product || "–" }, { name: w("reason"), cell: (p) => p.reason },
@@ -20,7 +20,7 @@ const feed = () => fill($("feed"), async () => {
   }
   const old = Date.now() - f.updated > 48 * 3600 * 1000;
   return [
-    el("p", {}, pill(old ? w("products.old") : w("products.fresh"), old ? "warn" : "good"), " ", w("products.state", { n: count(f.products), at: when(f.updated) })),
+    el("p", {}, pill(old ? w("products.old") : w("products.fresh"), old ? "warn" : "good"), " ", w("products.state", { n: f.products, at: when(f.updated) })),
     ...report(f),
   ];
 });
@@ -32,7 +32,7 @@ const source = () => fill($("source"), async () => {
   const edit = (text) => canWrite && el("button", { type: "button", class: "small", onclick: () => editSource(s) }, text);
   if (!s?.url) return el("p", { class: "help" }, w("source.none"), " ", edit(w("source.set")));
   return [
-    el("p", {}, s.problem ? pill(w("source.failed"), "bad") : s.checked ? pill(w("source.good"), "good") : pill(w("source.first")), " ", w("source.every", { n: count(s.every_minutes) }), " ", el("span", { class: "url" }, s.url)),
+    el("p", {}, s.problem ? pill(w("source.failed"), "bad") : s.checked ? pill(w("source.good"), "good") : pill(w("source.first")), " ", w("source.every", { n: s.every_minutes }), " ", el("span", { class: "url" }, s.url)),
     s.problem && el("p", { class: "box bad" }, s.problem),
     el("p", { class: "help" }, s.checked ? w("source.checked", { at: when(s.checked) }) : w("source.never"), " ", w("source.due", { at: when(s.due) })),
     canWrite && el("div", { class: "actions" }, edit(w("edit")), el("button", { type: "button", class: "small", onclick: (e) => busy(e.currentTarget, async () => {

@@ -2,7 +2,7 @@ import { $, all, api, canWrite, count, dialog, el, empty, fill, money, page, per
 import { days } from "./charts.js";
 import { compare, lift } from "./effect.js";
 
-const dims = ["domain", "device", "hour", "exchange", "creative", "media", "size", "country", "campaign"];
+const dims = ["domain", "segment", "device", "hour", "exchange", "creative", "media", "size", "country", "campaign"];
 const ask = new URLSearchParams(location.search);
 const now = { from: ask.get("from") || today(-13), to: ask.get("to") || today(), campaign: ask.get("campaign") || "", by: dims.includes(ask.get("by")) ? ask.get("by") : "domain" };
 let campaigns = [];
@@ -39,7 +39,7 @@ function sums(rows, old) {
     item(w("spend"), money(spend), w("before", { n: money(sum(old, "spend")) })), item(w("orders"), count(orders), w("before", { n: count(sum(old, "orders")) })),
     item(w("cpo"), orders ? money(spend / orders) : "–", sum(old, "orders") ? w("before", { n: money(sum(old, "spend") / sum(old, "orders")) }) : orders ? w("cpo.note") : w("no-orders")),
     item(w("revenue"), money(revenue, revenue >= 10000 ? 0 : 2), spend ? w("roas", { x: (revenue / spend).toLocaleString(page.lang, { maximumFractionDigits: 1 }) }) : ""),
-    item(w("clicks"), count(sum(rows, "clicks")), w("shown", { n: count(sum(rows, "impressions")) })));
+    item(w("clicks"), count(sum(rows, "clicks")), w("shown", { n: sum(rows, "impressions") })));
 }
 
 function drawDays(rows) {
@@ -113,7 +113,16 @@ function weakest(rows) {
   return { row: known.sort((a, b) => floor(b) - floor(a))[0], sure: false };
 }
 
-const names = { domain: (k) => `domain in (${q(k)})`, device: (k) => `device in (${q(k)})`, hour: (k) => `hour = ${Number(k)}`, exchange: (k) => `exchange in (${q(k)})`, media: (k) => `media in (${q(k)})`, country: (k) => `country in (${q(k)})` };
+// app tells a bundle or store id from a site's domain: com.example.news, 123456789.
+const app = /^(\d+|(com|net|org|io|co|eu|de|pl|fr|it|es|uk|cz|nl|ru|jp|cn|kr|br|in|us|air|me|tv|app)\.[\w-]+(\.[\w-]+)+)$/;
+const names = { domain: (k) => `${app.test(k) ? "bundle" : "domain"} in (${q(k)})`, device: (k) => `device in (${q(k)})`, hour: (k) => `hour = ${Number(k)}`, exchange: (k) => `exchange in (${q(k)})`, media: (k) => `media in (${q(k)})`, country: (k) => `country in (${q(k)})`, segment: (k, row) => `segment ${q(row.name)}` };
+// known says whether a part can be named in a rule: a deleted segment cannot.
+const known = (r) => r.key && names[now.by] && (now.by !== "segment" || r.name);
+const titles = {
+  campaign: (r) => r.name || campaigns.find((c) => String(c.id) === r.key)?.name, media: (r) => w(`media.${r.key}`), creative: (r) => w("ad.n", { n: r.key }), hour: (r) => `${r.key}:00`,
+  segment: (r) => r.name || (r.key ? w("segment.gone", { n: r.key }) : w("segment.none")),
+};
+const title = (r) => (titles[now.by] && (r.key || now.by === "segment") ? titles[now.by](r) : r.key) || w("unknown");
 const q = (s) => JSON.stringify(s);
 
 const drill = () => fill($("parts"), async () => {
@@ -122,17 +131,17 @@ const drill = () => fill($("parts"), async () => {
   const { rows } = await parts(now.by);
   if (!rows.length) return empty(w("results.none"), w("results.none.text"));
   const { row: worst, sure } = weakest(rows);
-  const title = (r) => (now.by === "campaign" ? campaigns.find((c) => String(c.id) === r.key)?.name : now.by === "media" ? w(`media.${r.key}`) : now.by === "creative" ? w("ad.n", { n: r.key }) : now.by === "hour" ? `${r.key}:00` : r.key) || w("unknown");
   const columns = [
     { name: w(`by.${now.by}`), cell: (r) => [now.by === "campaign" ? el("a", { href: `?${query({ campaign: r.key, by: "domain" })}` }, title(r)) : title(r), r === worst && el("span", { class: "sub" }, w(sure ? "worst" : "weakest"))] },
     { name: w("spend"), num: true, cell: (r) => money(r.spend) }, { name: w("impressions"), num: true, cell: (r) => count(r.impressions) },
     { name: w("clicks"), num: true, cell: (r) => count(r.clicks) }, { name: w("orders"), num: true, cell: (r) => count(r.orders) },
     { name: w("cpo"), num: true, cell: (r) => (r.cost_per_order ? [money(r.cost_per_order), el("span", { class: "sub" }, `${money(r.cost_per_order_low)} – ${money(r.cost_per_order_high)}`)] : [`> ${money(r.cost_per_order_low ?? r.spend)}`, el("span", { class: "sub" }, w("no-orders"))]) },
   ];
-  if (canWrite && names[now.by]) columns.push({ name: "", cell: (r) => r.key && el("button", { type: "button", class: "small", "aria-label": `${w("cap")}: ${title(r)}`, onclick: () => cap(r) }, w("cap")) });
+  if (canWrite && names[now.by]) columns.push({ name: "", cell: (r) => known(r) && el("button", { type: "button", class: "small", "aria-label": `${w("cap")}: ${title(r)}`, onclick: () => cap(r) }, w("cap")) });
   const shown = worst ? [worst, ...rows.filter((r) => r !== worst)] : rows;
   return [
-    worst && el("p", { class: `box ${sure ? "warn" : ""}` }, w(sure ? "results.worst" : "results.weakest", { part: title(worst), spend: money(worst.spend), orders: count(worst.orders) })),
+    worst && el("p", { class: `box ${sure ? "warn" : ""}` }, w(sure ? "results.worst" : "results.weakest", { part: title(worst), spend: money(worst.spend), orders: worst.orders })),
+    now.by === "segment" && el("p", { class: "help" }, w("results.segments")),
     table(w("results.parts"), columns, shown.slice(0, 50), (r) => (r === worst ? (sure ? "worst" : "weakest") : "")),
     rows.length > 50 && el("p", { class: "help" }, w("results.more", { n: count(rows.length - 50) })),
   ];
@@ -141,8 +150,8 @@ const drill = () => fill($("parts"), async () => {
 // cap bids less for a part, or nothing: a boost below one, or a piece of the
 // targeting.
 function cap(row) {
-  const rule = names[now.by](row.key);
-  $("cap-text").textContent = w("cap.text", { part: row.key, spend: money(row.spend), orders: count(row.orders) });
+  const rule = names[now.by](row.key, row);
+  $("cap-text").textContent = w("cap.text", { part: title(row), spend: money(row.spend), orders: row.orders });
   show($("cap-campaign"), campaigns.filter((c) => c.status !== "archived").map((c) => el("option", { value: String(c.id), selected: String(c.id) === now.campaign }, c.name)));
   const change = () => {
     const c = campaigns.find((x) => String(x.id) === $("cap-campaign").value);

@@ -1,4 +1,4 @@
-import { $, all, api, canWrite, checker, count, dialog, el, empty, fill, once, pill, say, shopPath, since, table, w } from "./core.js";
+import { $, all, api, canWrite, checker, count, dialog, el, empty, fill, once, percent, pill, say, shopPath, since, table, w } from "./core.js";
 
 const check = checker($("f-rule") || document.createElement("textarea"), $("rule-says"), `${shopPath}/segments/check`);
 let have = [];
@@ -16,7 +16,7 @@ const list = () => fill($("list"), async () => {
     { name: w("f.name"), cell: (s) => [s.name, s.description && el("span", { class: "sub" }, s.description)] },
     { name: w("segments.people"), num: true, cell: size },
     { name: w("segments.rule"), cell: (s) => (s.source === "import" ? pill(w("segments.import")) : el("code", {}, s.expression)) },
-    { name: w("segments.value"), num: true, cell: (s) => (s.value_bps && s.value_bps !== 10000 ? `× ${s.value_bps / 10000}` : "× 1") },
+    { name: w("segments.value"), num: true, cell: (s) => percent((s.value_bps || 10000) / 10000) },
   ];
   if (canWrite) columns.push({ name: "", cell: (s) => [s.source === "rule" && el("button", { type: "button", class: "small", "aria-label": `${w("edit")}: ${s.name}`, onclick: () => edit(s) }, w("edit"))] });
   return table(w("title.segments"), columns, have);
