@@ -13,6 +13,7 @@ import (
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/clock"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/pacing/ledger"
@@ -51,6 +52,7 @@ type leaseDesk struct {
 	told  map[uint32]int64 // version of limits written to the log, by campaign
 
 	requests, granted, refused, returned atomic.Uint64
+	watch                                *clock.Watch // of run's goroutine
 }
 
 type ask struct {
@@ -70,7 +72,10 @@ type want struct {
 }
 
 func newLeaseDesk(b *Bidder) *leaseDesk {
-	return &leaseDesk{b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}}
+	return &leaseDesk{
+		b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{},
+		watch: clock.NewWatch(b.clock),
+	}
 }
 
 // limited tells whether a campaign needs leases: one without limits, of a
@@ -138,7 +143,11 @@ func (d *leaseDesk) run(ctx context.Context) {
 	tick := time.NewTicker(leaseTick)
 	defer tick.Stop()
 	for {
-		now := d.b.clock.NowMS()
+		now, by := d.watch.Look()
+		if by != 0 {
+			until += by
+			d.clockSet(by)
+		}
 		d.write(append(d.returns(now), d.requestsAt(now)...))
 		if !d.b.ready[3].Load() && (d.answered() || now >= until) {
 			d.b.ready[3].Store(true)
@@ -149,6 +158,24 @@ func (d *leaseDesk) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// clockSet moves the ends of this node's leases along with a clock that was
+// set, so that they last as long as was said. Set back, it would ask for none
+// until the clock has caught up; set forth, all would be over.
+func (d *leaseDesk) clockSet(by int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, a := range d.asked {
+		a.untilMS += by
+		d.asked[id] = a
+	}
+	for _, w := range d.wants {
+		w.quietMS += by
+	}
+	for _, a := range d.b.book.Accounts() {
+		a.Wallet().ClockSet(by)
 	}
 }
 
