@@ -63,8 +63,10 @@ bench-warehouse: build libchdb ## fill a warehouse with synthetic events, time e
 storm: build libchdb ## a million notices through two bidders that are killed, and the books audited (NOTICES=1000000)
 	$(BIN) storm --notices $${NOTICES:-1000000}
 
-chaos: build libchdb ## break every part under load for an hour, and audit the books (MINUTES=60 SEED=1)
-	$(BIN) chaos --minutes $${MINUTES:-60} --seed $${SEED:-1}
+chaos: libchdb ## break every part under load for an hour, clocks too, and audit the books (MINUTES=60 SEED=1)
+	@mkdir -p bin
+	$(GO) build -tags chaos -trimpath -ldflags "-X main.version=$(VERSION)-chaos" -o $(BIN)-chaos ./cmd/grosz
+	$(BIN)-chaos chaos --minutes $${MINUTES:-60} --seed $${SEED:-1}
 
 fuzz: ## every fuzz target for half a minute (FUZZTIME=30s; KEEP=8 keeps so many new inputs of each)
 	@KEEP=$${KEEP:-0} bash scripts/fuzz.sh $${FUZZTIME:-30s}

@@ -13,6 +13,7 @@ import (
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/events/spool"
+	"github.com/grosz/grosz/internal/clock"
 )
 
 // compileEvery gathers changes of campaigns that come close together into one
@@ -271,6 +272,7 @@ const maxCapDays = 91
 func (b *Bidder) housekeeping(ctx context.Context) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	watch := clock.NewWatch(b.clock)
 	for n := uint32(0); ; n++ {
 		select {
 		case <-ctx.Done():
@@ -281,7 +283,10 @@ func (b *Bidder) housekeeping(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := b.clock.NowMS()
+		now, by := watch.Look()
+		if by != 0 {
+			b.clockSet(now, by)
+		}
 		b.book.Sweep(now)
 		if n%20 == 0 {
 			b.saveHolds()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/internal/clock"
 	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/pacing/ledger"
@@ -51,6 +52,7 @@ type leaseDesk struct {
 	sched leaseSchedule    // who is looked at when
 
 	requests, granted, refused, returned, looks atomic.Uint64
+	watch                                       *clock.Watch // of run's goroutine
 }
 
 type ask struct {
@@ -78,7 +80,10 @@ type want struct {
 }
 
 func newLeaseDesk(b *Bidder) *leaseDesk {
-	return &leaseDesk{b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}, sched: newLeaseSchedule()}
+	return &leaseDesk{
+		b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}, sched: newLeaseSchedule(),
+		watch: clock.NewWatch(b.clock),
+	}
 }
 
 // limited tells whether a campaign needs leases: one without limits, of a
@@ -150,7 +155,11 @@ func (d *leaseDesk) run(ctx context.Context) {
 	tick := time.NewTicker(leaseTick)
 	defer tick.Stop()
 	for {
-		now := d.b.clock.NowMS()
+		now, by := d.watch.Look()
+		if by != 0 {
+			until += by
+			d.clockSet(by)
+		}
 		d.write(d.turn(now))
 		if !d.b.ready[3].Load() && (d.answered() || now >= until) {
 			d.b.ready[3].Store(true)
@@ -161,6 +170,29 @@ func (d *leaseDesk) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// clockSet moves the ends of this node's leases along with a clock that was
+// set, so that they last as long as was said. Set back, it would ask for none
+// until the clock has caught up; set forth, all would be over.
+func (d *leaseDesk) clockSet(by int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, a := range d.asked {
+		a.untilMS += by
+		d.asked[id] = a
+	}
+	for _, w := range d.wants {
+		w.quietMS += by
+		w.dueMS += by // of all, so that the heap's order stays
+		if w.seenMS != 0 {
+			w.seenMS += by
+		}
+		d.sched.soon(w)
+	}
+	for _, a := range d.b.book.Accounts() {
+		a.Wallet().ClockSet(by)
 	}
 }
 

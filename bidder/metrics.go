@@ -23,6 +23,7 @@ type metricSet struct {
 	repeated        *vm.Counter
 	conflicts       *vm.Counter
 	checkpointFails *vm.Counter
+	clockSet        *vm.Counter
 	latency         *vm.Histogram
 	rejections      map[string]*vm.Counter
 	notices         map[events.Type]*vm.Counter
@@ -41,6 +42,7 @@ func newMetrics(b *Bidder) *metricSet {
 		repeated:        s.NewCounter(`grosz_notices_repeated_total`),
 		conflicts:       s.NewCounter(`grosz_notices_conflicting_total`),
 		checkpointFails: s.NewCounter(`grosz_checkpoint_failures_total`),
+		clockSet:        s.NewCounter(`grosz_clock_set_total`),
 		latency:         s.NewHistogram(`grosz_bid_request_seconds`),
 		rejections:      make(map[string]*vm.Counter),
 		notices:         make(map[events.Type]*vm.Counter),

@@ -122,6 +122,8 @@ func (b *Bidder) recallHolds() {
 			ends = max(ends, held.TimeMS+x.holdFor(media).Milliseconds())
 		}
 	}
+	// A file from the future was written before the clock was set back.
+	ends -= max(held.TimeMS-b.clock.NowMS(), 0)
 	s := b.state.Load().Snapshot
 	for campaign, amount := range held.Held {
 		if c, _ := s.Campaign(campaign); c != nil {

@@ -38,7 +38,8 @@ func (l *shopLimiter) take(shop uint32, n int, nowMS int64) (ok bool, wait int64
 	if !known {
 		b = bucket{l.most, nowMS}
 	}
-	if gained := min(max(nowMS-b.atMS, 0), 3_600_000) * l.perSecond / 1000; gained > 0 {
+	b.atMS = min(b.atMS, nowMS) // the clock was set back: do not wait until it catches up
+	if gained := min(nowMS-b.atMS, 3_600_000) * l.perSecond / 1000; gained > 0 {
 		b.tokens, b.atMS = min(b.tokens+gained, l.most), nowMS
 	}
 	if b.tokens < int64(n) {

@@ -38,7 +38,7 @@ func (l *locks) closed(remote netip.Addr, id string, nowMS int64) (bool, int64) 
 		most int
 	}{{lockKey{at, id}, lockAfter}, {lockKey{at, ""}, lockAfterOfAll}} {
 		c, ok := l.table[k.key]
-		if ok && c.n >= k.most && nowMS-c.startMS < lockWindowMS {
+		if ok && c.n >= k.most && !c.lockOver(nowMS) {
 			return true, (c.startMS + lockWindowMS - nowMS + 999) / 1000
 		}
 	}
@@ -59,16 +59,22 @@ func (l *locks) fail(remote netip.Addr, id string, nowMS int64) {
 		if !ok && len(l.table) >= lockTable {
 			l.makeRoom(nowMS)
 		}
-		if nowMS-c.startMS >= lockWindowMS {
+		if c.lockOver(nowMS) {
 			c.n = 0
 		}
 		l.table[k] = failureCount{startMS: nowMS, n: c.n + 1}
 	}
 }
 
+// lockOver tells whether a window of signing in has passed. One that begins in the future has:
+// the clock was set back, and nobody is to wait until it catches up.
+func (c failureCount) lockOver(nowMS int64) bool {
+	return nowMS-c.startMS >= lockWindowMS || nowMS < c.startMS
+}
+
 func (l *locks) makeRoom(nowMS int64) {
 	for k, c := range l.table {
-		if nowMS-c.startMS >= lockWindowMS {
+		if c.lockOver(nowMS) {
 			delete(l.table, k)
 		}
 	}

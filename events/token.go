@@ -137,7 +137,12 @@ func SettleCode(t Type) (uint8, bool) {
 const (
 	BillingLifetime = 7 * 24 * time.Hour
 	ClickLifetime   = 30 * 24 * time.Hour
-	// ClockSkew is how far into the future another node's token may be.
+	// TokenAhead is how far into the future a token may be. Only our nodes sign
+	// tokens: one from the future is of a bid that a node made while its clock
+	// was ahead, and the exchange bills it all the same. A day covers a clock
+	// that was set to another zone's time, and is little beside the lifetimes.
+	TokenAhead = 24 * time.Hour
+	// ClockSkew is how far into the future what others date may be.
 	ClockSkew = 5 * time.Minute
 )
 
@@ -264,7 +269,7 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) erro
 	if purpose == ForClick {
 		lifetime = ClickLifetime
 	}
-	if nowMS-t.BidMS > lifetime.Milliseconds() || t.BidMS-nowMS > ClockSkew.Milliseconds() {
+	if nowMS-t.BidMS > lifetime.Milliseconds() || t.BidMS-nowMS > TokenAhead.Milliseconds() {
 		return ErrTokenExpired
 	}
 	return nil

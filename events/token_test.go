@@ -139,7 +139,7 @@ func requireRefused(t *testing.T, k *Keyring, text []byte, msg string, args ...a
 func TestTokenAge(t *testing.T) {
 	k := keyring(t)
 	text := k.Append(nil, sampleToken())
-	life, skew := BillingLifetime.Milliseconds(), ClockSkew.Milliseconds()
+	life, skew := BillingLifetime.Milliseconds(), TokenAhead.Milliseconds()
 	for _, c := range []struct {
 		name string
 		now  int64

@@ -49,6 +49,7 @@ run() {
 
 passed=0 failed=0 skipped=0
 run "tests" go test -count=1 -v -timeout 30m ./...
+run "clocks that can be set" go test -count=1 -v -tags chaos ./internal/clock
 if command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1; then
 	# Short: the same code, without the long end-to-end runs.
 	run "race detector" env CGO_ENABLED=1 go test -race -short -count=1 -v -timeout 30m \

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -152,7 +153,8 @@ func TestEveryFaultIsPlayedAsOftenAsIsAskedFor(t *testing.T) {
 }
 
 func TestLateAnswersAreHeldAgainstTheCalm(t *testing.T) {
-	c := Config{InTime: 0.9}
+	var out bytes.Buffer
+	c := Config{InTime: 0.9, Out: &out}
 	all := []Outcome{{Name: Calm, Asked: 100, InTime: 90}, {Name: "slow", Asked: 100, InTime: 80}, {Name: "slow", Asked: 100, InTime: 81}, {Name: "dead", Asked: 9, Deaf: true}}
 	err := c.late(all)
 	require.ErrorIs(t, err, ErrLate)
@@ -160,4 +162,10 @@ func TestLateAnswersAreHeldAgainstTheCalm(t *testing.T) {
 	require.NotContains(t, err.Error(), "dead")
 	all[1].InTime = 81
 	require.NoError(t, c.late(all))
+	require.Empty(t, out.String())
+	all = append(all, Outcome{Name: "starved", Asked: 10, InTime: 7, Due: 40}, Outcome{Name: "late", Asked: 35, InTime: 7, Due: 40})
+	err = c.late(all)
+	require.ErrorContains(t, err, "late: 7 of 35")
+	require.NotContains(t, err.Error(), "starved", "the harness itself had no processor")
+	require.Contains(t, out.String(), "starved: of 40 requests 10 could be sent")
 }

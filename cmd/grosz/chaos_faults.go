@@ -36,6 +36,7 @@ func (s *chaosStack) faults() []chaos.Fault {
 		}
 	}
 	out = append(out, s.torn()...)
+	out = append(out, s.clockSteps()...)
 	return append(out, s.hostile()...)
 }
 

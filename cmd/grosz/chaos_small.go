@@ -24,6 +24,9 @@ const (
 	// smallUsed of it must be billed at least, or nothing was put to the test:
 	// the rest may be less than a bid.
 	smallUsed = smallBudget * 4 / 5
+	// smallWait is how long that may take: the probes' bids are never billed,
+	// and hold their part for the demo exchange's five minutes.
+	smallWait = 12 * time.Minute
 	// smallEvery is after how many faults there is another one.
 	smallEvery = 8
 )
@@ -77,7 +80,7 @@ func (s *chaosStack) nextSmall(ctx context.Context, books *chaos.Books) error {
 // usedUp waits until one of the small budgets is used up. That of another may
 // take longer: what a bidder had leased that was killed comes back late.
 func (s *chaosStack) usedUp(ctx context.Context, books *chaos.Books) error {
-	for end := time.Now().Add(s.cfg.Recover); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(max(s.cfg.Recover, smallWait)); ; time.Sleep(200 * time.Millisecond) {
 		for _, id := range s.small {
 			billed, _, err := books.Billed(ctx, id)
 			if err != nil {

@@ -79,7 +79,7 @@ func (s *chaosStack) make(list []child) error {
 		}
 		s.procs = append(s.procs, p)
 	}
-	return nil
+	return s.ownClocks()
 }
 
 func (s *chaosStack) named(name string) *stormProc {

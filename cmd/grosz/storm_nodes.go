@@ -32,6 +32,7 @@ type stormNodes struct {
 type stormProc struct {
 	name, addr, metrics string
 	args                []string
+	environ             []string // beside the parent's
 	self, logs          string
 
 	mu     sync.Mutex
@@ -177,7 +178,7 @@ func (p *stormProc) run() error {
 	}
 	defer f.Close() // the child has its own
 	cmd := exec.Command(p.self, p.args...)
-	cmd.Env = append(childEnv(os.Environ()), supervised+"=1")
+	cmd.Env = append(append(childEnv(os.Environ()), supervised+"=1"), p.environ...)
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	alive, err := cmd.StdinPipe() // ends with us, however we end

@@ -16,9 +16,6 @@ type Clock interface {
 // System is the machine's clock.
 type System struct{}
 
-// NowMS returns the machine's time, ms UTC.
-func (System) NowMS() int64 { return time.Now().UnixMilli() }
-
 // Manual is a clock that stands still until it is moved. The zero value
 // stands at the epoch.
 type Manual struct{ ms atomic.Int64 }

@@ -15,7 +15,7 @@ func (l *Live) close(m *Moment) {
 	}
 	dt := float64(m.NowMS-l.lastMS) / 1000
 	fresh := l.lastMS == 0
-	if fresh {
+	if fresh || dt < 0 { // the clock was set back: nothing is forgotten twice
 		dt = 0
 	}
 	keep := math.Exp(-dt / liveMemory)

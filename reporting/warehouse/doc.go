@@ -24,6 +24,7 @@
 //	native.go     the Native format at the client's protocol revision
 //	engine.go     connections, queries, streams, cancelling
 //	libchdb.go    the library's functions, loaded with purego
+//	writes.go     writes of the engine that fail; writes_linux.go gets hold of them
 //	library.go    where the library is looked for
 //	settings.go   the engine's configuration: memory, fsync, grants
 //	server.go     Start, Close
@@ -39,9 +40,12 @@
 // An insert is acknowledged after its part and the part's folder are fsynced
 // (fsync_after_insert, fsync_part_directory), so it survives kill -9 of the
 // process and, as far as the disk keeps its word, loss of power. CREATE and
-// ALTER are fsynced by ClickHouse's default (fsync_metadata). Merges are not:
-// the engine keeps merged parts for eight minutes, longer than the kernel keeps
-// pages dirty. All this holds for tables of the MergeTree family only.
+// ALTER are fsynced by ClickHouse's default (fsync_metadata), and merged parts
+// by settings.go. All this holds for tables of the MergeTree family only.
+//
+// The library goes on after a write that failed, as if the disk had taken it
+// (its build leaves the error out). writes.go makes it notice: such a file's
+// fdatasync fails, so that the insert or merge is undone.
 //
 // # What callers may not do
 //

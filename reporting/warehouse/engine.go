@@ -55,7 +55,11 @@ func openEngine(cfg Config, log *slog.Logger) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	lib, err := loadLibrary(path)
+	real, err := filepath.EvalSymlinks(data)
+	if err != nil {
+		return nil, fmt.Errorf("warehouse: name the data folder: %w", err)
+	}
+	lib, err := loadLibrary(path, log, filepath.Join(real, "tmp")+string(filepath.Separator))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ const (
 	codeIncorrectData      = 117
 	codeTimeout            = 159
 	codeReadonly           = 164
+	codeCannotWrite        = 75
 	codeTooManyQueries     = 202
 	codeQueryTooLarge      = 229
 	codeAborted            = 236

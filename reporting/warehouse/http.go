@@ -152,11 +152,15 @@ func (h *handler) run(a *answer, t *text, st statement) error {
 	defer h.watch(ctx, mark)()
 
 	var so summary
+	spilled := h.engine.lib.writes.spilled.Load()
 	if can {
 		a.header.measure = measure
 		so, err = c.stream(ctx, t.sql, a.format, a.opts.params, a.piece)
 	} else {
 		so, err = c.query(t.sql, a.format, a.opts.params, a.piece)
+	}
+	if err == nil && h.engine.lib.writes.spilled.Load() != spilled {
+		err = errSpill()
 	}
 	if err != nil {
 		return err

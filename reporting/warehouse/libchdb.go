@@ -1,7 +1,9 @@
 package warehouse
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -33,12 +35,14 @@ type library struct {
 	signalHandlers func(enabled int32)
 
 	signals signalKeeper
+	writes  writeWatch
 	opening sync.Mutex // connect resets signal handlers: one at a time
 }
 
 // loadLibrary opens libchdb at path and finds its functions. The library is never
-// unloaded: its threads would outlive its code.
-func loadLibrary(path string) (_ *library, err error) {
+// unloaded: its threads would outlive its code. spill is where the engine will
+// keep what does not fit into memory.
+func loadLibrary(path string, log *slog.Logger, spill string) (_ *library, err error) {
 	if err := setUTC(); err != nil {
 		return nil, err
 	}
@@ -46,7 +50,7 @@ func loadLibrary(path string) (_ *library, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("warehouse: load libchdb: %w", err)
 	}
-	l := &library{}
+	l := &library{writes: writeWatch{log: log, spill: spill, lost: map[inode]bool{}}}
 	for _, f := range []struct {
 		target any
 		name   string
@@ -67,6 +71,11 @@ func loadLibrary(path string) (_ *library, err error) {
 			return nil, fmt.Errorf("warehouse: %s is not libchdb %s: %w", path, LibraryVersion, err)
 		}
 		purego.RegisterFunc(f.target, symbol)
+	}
+	if err := l.writes.install(handle, path); errors.Is(err, errors.ErrUnsupported) {
+		log.Warn("writes of the engine that fail are not seen on this system: never let the disk become full")
+	} else if err != nil {
+		return nil, err
 	}
 	if err := l.signals.save(); err != nil {
 		return nil, err

@@ -11,8 +11,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,6 +47,7 @@ func TestMain(m *testing.M) {
 
 // child serves dir until its standard input ends.
 func child(dir string) int {
+	signal.Ignore(syscall.SIGXFSZ) // as the program does: a write beyond a limit is an error
 	s, err := Start(context.Background(), Config{Dir: dir, Addr: "127.0.0.1:0", CloseTimeout: time.Second}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

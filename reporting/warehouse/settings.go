@@ -8,6 +8,11 @@ import (
 	"time"
 )
 
+// keepFreeBytes of the disk the engine leaves free: with less neither an insert
+// nor a merge begins, so that a disk seldom fills in the middle of one, and
+// there is room to delete and to mend.
+const keepFreeBytes = 128 << 20
+
 // tableEngines are those that keep data in the engine's own folder or in memory.
 // All others (File, URL, S3, Kafka, MySQL, Distributed, …) are not granted.
 func tableEngines() []string {
@@ -84,15 +89,20 @@ func writeSettings(dir string, cfg Config) (string, error) {
  <mark_cache_size>67108864</mark_cache_size>
  <background_pool_size>4</background_pool_size>
  <background_schedule_pool_size>8</background_schedule_pool_size>
+ <storage_configuration><disks><default>
+  <keep_free_space_bytes>%d</keep_free_space_bytes>
+ </default></disks></storage_configuration>
  <merge_tree>
   <fsync_after_insert>1</fsync_after_insert>
   <fsync_part_directory>1</fsync_part_directory>
+  <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+  <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
   <number_of_free_entries_in_pool_to_execute_mutation>2</number_of_free_entries_in_pool_to_execute_mutation>
   <number_of_free_entries_in_pool_to_lower_max_size_of_merge>2</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
   <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>2</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
  </merge_tree>
 </clickhouse>
-`, xmlText(usersPath), cfg.MemoryBytes)
+`, xmlText(usersPath), cfg.MemoryBytes, keepFreeBytes)
 
 	serverPath := filepath.Join(dir, "config.xml")
 	for path, text := range map[string]string{usersPath: users.String(), serverPath: server} {
