@@ -300,6 +300,7 @@ func (b *Bidder) logBid(c *bidContext, o *bid, typ events.Type) {
 		Domain: clip(c.facts.Domain, 128), Device: c.facts.Device, Browser: events.BrowserName(c.browser), Country: clip(c.facts.Country, 3), W: o.w, H: o.h,
 		Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
 	}
+	c.event.ClickPrice = camp.ClickPrice()
 	if camp.HoldoutBPS > 0 {
 		c.event.WinPPB = b.predictedWin(c, o)
 	}

@@ -32,7 +32,7 @@ const statement = () => fill($("statement"), async () => {
     const lines = [line("statement.opening", r.opening_balance), line("statement.deposits", r.deposits, "+ "), line("statement.media", r.media_cost, "− "), line("statement.fee", r.fee, "− "), line("statement.closing", r.closing_balance, "", true)];
     return [
       table(name(month), [{ name: w("statement.item"), cell: (l) => (l.strong ? el("b", {}, w(l.key)) : w(l.key)) }, { name: r.currency, num: true, cell: (l) => (l.strong ? el("b", {}, l.text) : l.text) }], lines),
-      el("p", { class: "help" }, w("statement.wins", { n: count(r.wins), billed: money(r.billed) }), Number(r.house) ? ` ${w("statement.house", { n: count(r.house_wins), amount: money(r.house) })}` : ""),
+      el("p", { class: "help" }, w("statement.wins", { n: count(r.wins), billed: money(r.billed) }), r.clicks ? ` ${w("statement.clicks", { n: count(r.clicks), amount: money(r.click_cost) })}` : "", Number(r.house) ? ` ${w("statement.house", { n: count(r.house_wins + r.house_clicks), amount: money(r.house) })}` : ""),
     ];
   }).flat();
 });
