@@ -308,6 +308,7 @@ func (b *Bidder) logBid(c *bidContext, o *bid, typ events.Type) {
 		Features: view(c.learnt.text[o.features.from:o.features.to]), ClickPPB: int64(o.click * 1e9), OrderPPB: int64(o.order * 1e9),
 		Segments: c.inSegments(camp.Shop),
 	}
+	c.event.ClickPrice = camp.ClickPrice()
 	if camp.HoldoutBPS > 0 {
 		c.event.WinPPB = b.predictedWin(c, o)
 	}

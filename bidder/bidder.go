@@ -93,6 +93,9 @@ type Config struct {
 	Clicks traffic.ClicksConfig
 	// Requests bounds the sample of requests that forecasts replay.
 	Requests RequestConfig
+	// ClickMarginBPS is the platform's part of what billed clicks are likely to
+	// bring, basis points: so much less is bid for their impressions.
+	ClickMarginBPS int
 	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
 	BidLogBytes int64
 }
@@ -117,6 +120,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxInWork < 0 {
 		errs = append(errs, fmt.Errorf("bidder: MaxInWork %d is negative", c.MaxInWork))
+	}
+	if c.ClickMarginBPS < 0 || c.ClickMarginBPS >= 10_000 {
+		errs = append(errs, fmt.Errorf("bidder: ClickMarginBPS %d must be from 0 to 9999", c.ClickMarginBPS))
 	}
 	return errors.Join(errs...)
 }

@@ -42,7 +42,7 @@ func (b *Bidder) click(ctx *fasthttp.RequestCtx) {
 	e := b.eventOf(&tok, events.TypeClick, now)
 	e.Product, e.Reason = product, b.judge.click(ctx, &tok, now)
 	e.EventID = events.EventID(tok.BidID, events.TypeClick, b.nonce())
-	if err := b.appendEvent(&e); err != nil {
+	if err := b.appendClick(&e, &tok); err != nil {
 		b.metrics.clicksLost.Inc() // the person is not made to wait for us
 	}
 	b.noticed(events.TypeClick)

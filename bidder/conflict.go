@@ -63,5 +63,9 @@ func (b *Bidder) foldSettlement(e *events.Event) (first bool) {
 // foldAdjustment applies a correction from the log to the budgets, once.
 func (b *Bidder) foldAdjustment(e *events.Event) (first bool) {
 	s := b.settlementOf(e)
-	return b.book.Adjust(pacing.Adjustment{EventID: e.EventID, Campaign: s.Campaign, Amount: s.Amount, Day: s.Day, BidMS: s.BidMS})
+	first = b.book.Adjust(pacing.Adjustment{EventID: e.EventID, Campaign: s.Campaign, Amount: s.Amount, Day: s.Day, BidMS: s.BidMS, Lease: s.Lease})
+	if first && e.Reason == events.ReasonClick {
+		b.repeats.add(e.EventID, 0) // a click of this bid elsewhere needs no other bill
+	}
+	return first
 }

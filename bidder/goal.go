@@ -17,7 +17,7 @@ func (b *Bidder) goalCPM(t *terms, campaign int32, orders bool) money.CPM {
 	camp := c.state.Snapshot.Campaigns[campaign]
 	b.placement(t)
 	w := &c.learnt.worth
-	*w = campaigns.Worth{}
+	*w = campaigns.Worth{Margin: b.clickMargin()}
 	if b.recallWorth(t, campaign, w) {
 		return c.state.Snapshot.GoalCPM(campaign, c.matcher, w)
 	}

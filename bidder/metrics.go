@@ -18,6 +18,7 @@ type metricSet struct {
 	shopEvents      *vm.Counter
 	shopEventErrors *vm.Counter
 	clicksLost      *vm.Counter
+	clicksBilled    *vm.Counter
 	wanted          *vm.Counter
 	wantedErrors    *vm.Counter
 	repeated        *vm.Counter
@@ -39,6 +40,7 @@ func newMetrics(b *Bidder) *metricSet {
 		wanted:          s.NewCounter(`grosz_partner_intent_total`),
 		wantedErrors:    s.NewCounter(`grosz_partner_intent_errors_total`),
 		clicksLost:      s.NewCounter(`grosz_clicks_lost_total`),
+		clicksBilled:    s.NewCounter(`grosz_clicks_billed_total`),
 		repeated:        s.NewCounter(`grosz_notices_repeated_total`),
 		conflicts:       s.NewCounter(`grosz_notices_conflicting_total`),
 		checkpointFails: s.NewCounter(`grosz_checkpoint_failures_total`),

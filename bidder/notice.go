@@ -86,7 +86,7 @@ func (b *Bidder) eventOf(tok *events.Token, typ events.Type, now int64) events.E
 		ShopID: tok.ShopID, CampaignID: tok.CampaignID, CreativeID: tok.CreativeID,
 		Exchange: tok.Exchange, Media: events.MediaName(tok.Media), User: tok.User,
 		BidPrice: tok.Price, Currency: tok.Currency, ShopCurrency: tok.ShopCurrency, Rate: tok.Rate,
-		Test: tok.Test, Browser: events.BrowserName(tok.Browser), Node: b.cfg.Node, Lease: tok.Lease, BidDay: b.bidDay(tok),
+		Test: tok.Test, Browser: events.BrowserName(tok.Browser), Node: b.cfg.Node, Lease: tok.Lease, BidDay: b.bidDay(tok), ClickPrice: tok.ClickPrice,
 	}
 	e.Day = b.days.at(b.location(tok.ShopID), now).text
 	return e

@@ -149,6 +149,9 @@ func (b *Bidder) heard(e *events.Event) bool {
 	if e.Settles && a.state&outcomePaced != 0 && a.state&outcomeBooked == 0 {
 		if p := b.refusals.pacerOf(a.campaign); p != nil {
 			w := plan.Won{BidMS: a.madeMS, HeardMS: e.TimeMS, K: plan.Factor(a.k), Share: 1, Cost: money.Add(e.ShopAmount, e.ShopFee), Exchange: a.exchange, First: a.state&outcomeFirst != 0}
+			if e.ClickPrice > 0 {
+				w.Cost = e.Amount.Convert(e.Rate) // about what its clicks will be billed, which come later
+			}
 			if e.PriceStatus == events.PriceOK && a.price > 0 {
 				w.Share = float64(e.Price) / float64(a.price)
 			}

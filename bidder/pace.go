@@ -31,6 +31,9 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	}
 	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.Fee()
 	o.hold = gross(o.price.PerImpression(), back, o.fee)
+	if camp.PerClick() {
+		o.hold = clickHold(camp, b.clickChance(t, o.campaign), o.hold)
+	}
 	o.ttl = c.exchange.holdFor(o.media)
 	if exp := time.Duration(t.imp.Exp) * time.Second; exp > o.ttl {
 		o.ttl = min(exp, events.BillingLifetime)

@@ -113,6 +113,7 @@ func (b *Bidder) appendBid(w []byte, c *bidContext, o *bid) (_ []byte, adm span,
 		Exchange: c.exchange.Name, Price: o.price, Currency: c.currency, ShopCurrency: camp.Shop.Currency,
 		Rate: o.rate, Hold: o.hold, Lease: o.lease, FeeBPS: uint32(o.fee.BPS), FeeCPM: o.fee.CPM, User: o.user, Products: shows,
 	}
+	clickTerms(&tok, camp)
 	c.token = b.keys.Append(c.token[:0], &tok)
 	shown, clicked := tok.As(events.ForImpression), tok.As(events.ForClick)
 	c.impToken = b.keys.Append(c.impToken[:0], &shown)

@@ -36,7 +36,7 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 		b.book.Release(tok.BidID)
 		b.frequency.Close(tok.User, tok.BidID)
 		b.shown.Close(tok.User, tok.BidID)
-	case e.Type == events.TypeWin && e.PriceStatus == events.PriceOK:
+	case e.Type == events.TypeWin && e.PriceStatus == events.PriceOK && tok.ClickPrice == 0:
 		b.book.Reprice(tok.BidID, gross(e.Price.PerImpression(), tok.Rate, tok.Fee()))
 	}
 	return nil
@@ -44,7 +44,8 @@ func (b *Bidder) settle(e *events.Event, tok *events.Token) error {
 
 // bookAmounts works out what a settling event costs: the reported price, at
 // most the bid; what is above goes to dispute, never to the shop. A price
-// that cannot be read is booked at the bid.
+// that cannot be read is booked at the bid. Where the click is billed all of it
+// is the platform's.
 func bookAmounts(e *events.Event, tok *events.Token) {
 	price := e.Price
 	switch e.PriceStatus {
@@ -56,6 +57,9 @@ func bookAmounts(e *events.Event, tok *events.Token) {
 		price = tok.Price
 	}
 	e.Amount = price.PerImpression()
+	if tok.ClickPrice > 0 {
+		return // the shop pays for the click
+	}
 	e.ShopAmount = e.Amount.Convert(tok.Rate)
 	e.ShopFee, e.FeeCPM = tok.Fee().Of(e.ShopAmount), tok.FeeCPM
 }

@@ -53,7 +53,7 @@ func (c *Campaign) checkNumbers() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(c.Bid.CPM < 0 || c.Bid.CPM == 0 && !c.Goal.Any() || c.Bid.CPM > MaxCPM, "bid.cpm %s must be above 0 and at most %s", c.Bid.CPM, MaxCPM)
+	bad(c.Bid.CPM < 0 || c.Bid.CPM == 0 && !c.Goal.Any() && !c.PerClick() || c.Bid.CPM > MaxCPM, "bid.cpm %s must be above 0 and at most %s", c.Bid.CPM, MaxCPM)
 	errs = append(errs, c.checkGoal()...)
 	bad(c.Bid.MaxCPM < 0 || c.Bid.MaxCPM > MaxCPM, "bid.max_cpm %s must be 0 to %s", c.Bid.MaxCPM, MaxCPM)
 	bad(len(c.Bid.Boosts) > MaxBoosts, "%d boosts; at most %d are allowed", len(c.Bid.Boosts), MaxBoosts)

@@ -59,8 +59,9 @@ func (c *Campaign) checkGoal() []error {
 	bad(g.TargetCPO < 0 || g.TargetCPO > MaxGoal, "goal.target_cpo %s must be 0 to %s", g.TargetCPO, money.Nano(MaxGoal))
 	bad(g.TargetROASBPS < 0 || g.TargetROASBPS > MaxGoalBPS, "goal.target_roas_bps %d must be 0 to %d", g.TargetROASBPS, MaxGoalBPS)
 	bad(g.ShareBPS < 0 || g.ShareBPS > MaxBoostBPS, "goal.share_bps %d must be 0 to %d", g.ShareBPS, MaxBoostBPS)
-	if g.Any() && c.Bid.CPM == 0 && c.Bid.MaxCPM == 0 {
-		errs = append(errs, errors.New("a goal without bid.cpm needs bid.max_cpm: no prediction may bid more"))
+	errs = append(errs, c.checkBilling()...)
+	if (g.Any() || c.PerClick()) && c.Bid.CPM == 0 && c.Bid.MaxCPM == 0 {
+		errs = append(errs, errors.New("a goal or billing by clicks without bid.cpm needs bid.max_cpm: no prediction may bid more"))
 	}
 	switch c.Pacing {
 	case "", PacingASAP, PacingEven, PacingFront:
@@ -77,13 +78,14 @@ type goal struct {
 	cpc, cpo     float64 // nano-units, without a fee that is a share
 	roas, share  float64 // part of an order's value, likewise
 	fee          float64 // micro-CPM, where the fee is so much a thousand
+	click        float64 // nano-units that a click brings the platform, where clicks are billed
 	hasCPM       bool
 	neededOrders bool
 }
 
 func newGoal(cc *CompiledCampaign) *goal {
 	g := cc.Goal
-	if !g.Any() {
+	if !g.Any() && !cc.PerClick() {
 		return nil
 	}
 	fee := cc.Shop.Fee()
@@ -96,6 +98,9 @@ func newGoal(cc *CompiledCampaign) *goal {
 		out.roas = 10_000 / float64(g.TargetROASBPS) * net
 	}
 	out.share = float64(g.ShareBPS) / 10_000 * net
+	if cc.PerClick() {
+		out.click = float64(cc.CPC)
+	}
 	return out
 }
 
@@ -111,10 +116,11 @@ const (
 	LimitROAS
 	LimitShare
 	LimitMaxCPM
+	LimitBilled // what a billed click brings, less the platform's margin
 	NumLimits
 )
 
-var limitNames = [NumLimits]string{"", "cpm", "max_cpc", "target_cpo", "target_roas", "share", "max_cpm"}
+var limitNames = [NumLimits]string{"", "cpm", "max_cpc", "target_cpo", "target_roas", "share", "max_cpm", "billed_cpc"}
 
 // String is the limit's name in explanations and metrics.
 func (l Limit) String() string {
@@ -134,6 +140,8 @@ type Worth struct {
 	// Control multiplies what orders are worth: it brings their average cost
 	// to the target. 0 is 1.
 	Control float64
+	// Margin is the platform's part of what clicks bring that are billed.
+	Margin float64
 
 	Values [NumLimits]money.CPM // by limit; NoLimit where it does not count
 	Bound  Limit                // the least of them
@@ -168,6 +176,9 @@ func (s *Snapshot) GoalCPM(campaign int32, m *Matcher, w *Worth) money.CPM {
 	}
 	if g.MaxCPC > 0 {
 		w.Values[LimitCPC] = floorCPM(w.Click*g.cpc*raise - g.fee)
+	}
+	if g.click > 0 {
+		w.Values[LimitBilled] = floorCPM(w.Click * g.click * (1 - w.Margin))
 	}
 	if g.neededOrders {
 		orders := w.Click * w.Order * factor

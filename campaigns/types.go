@@ -99,8 +99,14 @@ type Campaign struct {
 	Targeting string `json:"targeting"`
 	Bid       Bid    `json:"bid"`
 	// Goal bounds the bid by what an impression is likely to bring; see Goal.
-	Goal   Goal   `json:"goal,omitzero"`
-	Budget Budget `json:"budget"`
+	Goal Goal `json:"goal,omitzero"`
+	// Billing says what the shop pays for: BillingCPM, which empty is too, or
+	// BillingCPC. Then CPC is the price of a click in the shop's currency, to
+	// which the platform's fee comes where it is a share, and the platform pays
+	// for the impressions.
+	Billing string     `json:"billing,omitempty"`
+	CPC     money.Nano `json:"cpc,omitempty"`
+	Budget  Budget     `json:"budget"`
 	// Pacing says how a day's budget is spread over the day: PacingEven,
 	// PacingFront or PacingASAP; empty is PacingASAP.
 	Pacing string `json:"pacing,omitempty"`

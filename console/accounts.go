@@ -290,10 +290,10 @@ func (s *Server) getStatement(ctx context.Context, in *statementInput) (*stateme
 func statementCSV(shop uint32, month string, rows []report.StatementRow) ([]byte, error) {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
-	err := w.Write([]string{"shop", "month", "currency", "opening_balance", "deposits", "media_cost", "fee", "billed", "closing_balance", "house", "wins", "house_wins"})
+	err := w.Write([]string{"shop", "month", "currency", "opening_balance", "deposits", "media_cost", "fee", "billed", "closing_balance", "house", "wins", "house_wins", "clicks", "click_cost", "house_clicks"})
 	for _, r := range rows {
 		err = errors.Join(err, w.Write([]string{
-			fmt.Sprint(shop), month, r.Currency, r.Opening, r.Deposits, r.Media, r.Fee, r.Billed, r.Closing, r.House, fmt.Sprint(r.Wins), fmt.Sprint(r.HouseWins),
+			fmt.Sprint(shop), month, r.Currency, r.Opening, r.Deposits, r.Media, r.Fee, r.Billed, r.Closing, r.House, fmt.Sprint(r.Wins), fmt.Sprint(r.HouseWins), fmt.Sprint(r.Clicks), r.ClickCost, fmt.Sprint(r.HouseClicks),
 		}))
 	}
 	w.Flush()

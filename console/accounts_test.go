@@ -15,7 +15,7 @@ import (
 
 func (f *fakeReports) Statement(_ context.Context, shop uint32, month string) ([]report.StatementRow, error) {
 	f.shop, f.from = shop, month
-	return []report.StatementRow{{Currency: "PLN", Opening: "1", Deposits: "10", Media: "4.000000001", Fee: "0.4", Billed: "4.400000001", Closing: "6.599999999", House: "0.5", Wins: 9, HouseWins: 1}}, f.err
+	return []report.StatementRow{{Currency: "PLN", Opening: "1", Deposits: "10", Media: "4.000000001", Fee: "0.4", Billed: "4.400000001", Closing: "6.599999999", House: "0.5", Wins: 9, HouseWins: 1, Clicks: 3, ClickCost: "3", HouseClicks: 2}}, f.err
 }
 
 func (f *fakeReports) Balance(context.Context, uint32) (report.Balance, error) {
@@ -114,8 +114,8 @@ func TestStatement(t *testing.T) {
 	require.Equal(t, 200, a.code, a.body)
 	require.Equal(t, "text/csv; charset=utf-8", a.header.Get("Content-Type"))
 	require.Contains(t, a.header.Get("Content-Disposition"), "statement-1-2026-11.csv")
-	require.Equal(t, "shop,month,currency,opening_balance,deposits,media_cost,fee,billed,closing_balance,house,wins,house_wins\n"+
-		"1,2026-11,PLN,1,10,4.000000001,0.4,4.400000001,6.599999999,0.5,9,1\n", a.body)
+	require.Equal(t, "shop,month,currency,opening_balance,deposits,media_cost,fee,billed,closing_balance,house,wins,house_wins,clicks,click_cost,house_clicks\n"+
+		"1,2026-11,PLN,1,10,4.000000001,0.4,4.400000001,6.599999999,0.5,9,1,3,3,2\n", a.body)
 	require.Equal(t, 422, b.call(key, "GET", path+"/statement?month=2026-13", "").code)
 	a = b.call(key, "GET", path+"/statements/2026-10", "")
 	require.Equal(t, 200, a.code, a.body)

@@ -240,7 +240,7 @@ func TestExportAppliesAsNothing(t *testing.T) {
 	asset := a.upload(a.path, a.c.Key, pngFile(600, 500)).ID
 	for _, body := range []string{
 		`{"name": "true", "kind": "interest", "targeting": "known and searched \"# : ' {sofa\" within 2d\n  or known", "bid": {"cpm": "3"}, "creatives": [{"media": "banner"}]}`,
-		`{"name": "Zdjęcie: 1", "kind": "interest", "bid": {"cpm": "0", "max_cpm": "9"}, "goal": {"target_cpo": "45.10", "share_bps": 900}, "pacing": "even",
+		`{"name": "Zdjęcie: 1", "kind": "interest", "bid": {"cpm": "0", "max_cpm": "9"}, "goal": {"target_cpo": "45.10", "share_bps": 900}, "billing": "cpc", "cpc": "1.25", "pacing": "even",
 		  "end": "2027-01-31T08:00:00.125+01:00", "status": "archived", "creatives": [{"media": "banner", "asset": "` + asset + `", "title": "yes"}, {"media": "banner"}, {"media": "banner"}]}`,
 		`{"name": "Film", "kind": "interest", "bid": {"cpm": "3", "boosts": [{"when": "hour in (8..20)", "bps": 1}]}, "frequency": {"impressions": 1, "hours": 1, "strict": true},
 		  "creatives": [{"media": "video", "asset": "` + a.upload(a.path, a.c.Key, spotFile(t)).ID + `", "video": {"skip_after_ms": 5000}}]}`,

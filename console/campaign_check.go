@@ -61,7 +61,10 @@ func checkCampaign(c, old *campaigns.Campaign, shop *campaigns.Shop, p *problems
 	checkOneOf(p, "body.kind", c.Kind, campaigns.KindRemarketing, campaigns.KindIntent, campaigns.KindInterest)
 	checkOneOf(p, "body.status", c.Status, campaigns.StatusActive, campaigns.StatusPaused, campaigns.StatusArchived)
 	checkExpression(p, "body.targeting", c.Targeting, shop)
-	checkBid(p, &c.Bid, c.Goal.Any(), shop)
+	checkBid(p, &c.Bid, c.Goal.Any() || c.PerClick(), shop)
+	if field, what := c.CheckBilling(); field != "" {
+		p.add("body."+field, "%s", what)
+	}
 	checkGoal(p, c)
 	checkAmount(p, "body.budget.total", c.Budget.Total)
 	checkAmount(p, "body.budget.day", c.Budget.Day)
@@ -116,8 +119,8 @@ func checkGoal(p *problems, c *campaigns.Campaign) {
 	}
 	checkRange(p, "body.goal.target_roas_bps", g.TargetROASBPS, 0, campaigns.MaxGoalBPS)
 	checkRange(p, "body.goal.share_bps", g.ShareBPS, 0, campaigns.MaxBoostBPS)
-	if g.Any() && c.Bid.CPM == 0 && c.Bid.MaxCPM == 0 {
-		p.add("body.bid.max_cpm", "is missing: with a goal and no bid.cpm it bounds what a prediction may bid")
+	if (g.Any() || c.PerClick()) && c.Bid.CPM == 0 && c.Bid.MaxCPM == 0 {
+		p.add("body.bid.max_cpm", "is missing: with a goal or billing by clicks and no bid.cpm it bounds what a prediction may bid")
 	}
 	if c.Pacing != "" {
 		checkOneOf(p, "body.pacing", c.Pacing, campaigns.PacingEven, campaigns.PacingFront, campaigns.PacingASAP)

@@ -24,6 +24,8 @@ var documented = map[string]map[string]fieldDoc{
 		"targeting":   {text: "Expression that says who and where; empty means everyone. See /targeting/predicates"},
 		"bid":         {text: "What an impression is worth", required: true},
 		"goal":        {text: "What a click or an order may cost; the bid is the least of what the goals and bid.cpm allow"},
+		"billing":     {text: "What is paid for: cpm (also when left out), what impressions cost, with the fee; cpc, clicks at the price in cpc, and the platform pays for the impressions", enum: []any{"", "cpm", "cpc"}},
+		"cpc":         {text: "With billing cpc: what each impression's first valid click costs, in the shop's currency, to which a fee that is a share is added; else 0"},
 		"pacing":      {text: "How a day's budget is spread: asap (as before; also when left out), even, front_loaded", enum: []any{"", "even", "front_loaded", "asap"}},
 		"budget":      {text: "What may be spent"},
 		"frequency":   {text: "How often one person may see it; both 0 means without a cap"},

@@ -9,7 +9,8 @@ import (
 // TypeAdjustment corrects what an earlier settling event booked: an amount
 // below zero is taken back. It never settles; the sum of a bid's settlement
 // and its adjustments is what the bid cost. Reason says why (ReasonReport, or
-// it begins with ReasonClawback), Raw is the exchange's reference.
+// it begins with ReasonClawback; ReasonClick is no correction but the bill
+// of a click), Raw is the exchange's reference.
 const TypeAdjustment Type = "adjustment"
 
 // TypeConflict is a settling notice that came again with another price: the
@@ -21,7 +22,12 @@ const TypeConflict Type = "conflict"
 const (
 	ReasonReport   = "report"   // the exchange's report of what it bills
 	ReasonClawback = "clawback" // invalid traffic, credited by the exchange
+	ReasonClick    = "click"    // the bid's first valid click, of a campaign billed by clicks
 )
+
+// ClickBillID is the id of the one bill that a bid's clicks make, whichever
+// node takes them and however many there are: the first in the log counts.
+func ClickBillID(bid ID) ID { return EventID(bid, "click_bill", 0) }
 
 // PriceReport is the PriceStatus of a price that came by an exchange's report
 // and not by a notice.

@@ -37,6 +37,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	w.decimal("shop_amount", int64(e.ShopAmount), 9)
 	w.decimal("shop_fee", int64(e.ShopFee), 9)
 	w.decimal("fee_cpm", int64(e.FeeCPM), 6)
+	w.decimal("click_price", int64(e.ClickPrice), 9)
 	w.decimal("disputed", int64(e.Disputed), 9)
 	w.flag("test", e.Test)
 	w.flag("late", e.Late)

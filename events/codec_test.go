@@ -27,7 +27,7 @@ func goldenEvent() *Event {
 		EventID: EventID(bid, TypeBilling, 0), Type: TypeBilling, TimeMS: 1_790_000_001_234, BidMS: 1_790_000_000_000, Day: "2026-09-21",
 		BidID: bid, ShopID: 7, CampaignID: 42, CreativeID: 3, Exchange: "demo", Media: "banner", User: math.MaxUint64,
 		Settles: true, Price: 910_000, PriceStatus: PriceOK, BidPrice: 1_000_000, Currency: money.MustCurrency("USD"), Amount: 910_000,
-		ShopCurrency: money.MustCurrency("PLN"), Rate: 3_650_000_000, ShopAmount: 3_321_500, ShopFee: 166_075, FeeCPM: 250_000, Disputed: 1,
+		ShopCurrency: money.MustCurrency("PLN"), Rate: 3_650_000_000, ShopAmount: 3_321_500, ShopFee: 166_075, FeeCPM: 250_000, ClickPrice: 1_250_000_000, Disputed: 1,
 		Test: true, Late: true, LossReason: 102, MinToWin: 900_000, Product: "sku \"1\" <b>żółty</b>", Reason: "none", Raw: "0.91", Count: 5,
 		Lease: math.MaxUint64, BidDay: 20_717, TTLMS: 60_000, LimitTotal: 3, LimitWeek: 2, LimitDay: 1, Version: 9, Shows: "00000001ffffffff",
 		Node: "node-1", RequestID: "r\n1", ImpID: "1", Domain: "news.example", Device: "phone", Browser: "safari", Country: "POL", W: 300, H: 250,

@@ -212,7 +212,7 @@ func readEvent(v *fastjson.Value, e *Event) error {
 		Exchange: r.str("exchange"), Media: r.str("media"), User: r.unsigned("user"),
 		Settles: r.flag("settles"), Price: r.cpm("price"), PriceStatus: r.str("price_status"), BidPrice: r.cpm("bid_price"),
 		Currency: r.currency("currency"), Amount: r.nano("amount"), ShopCurrency: r.currency("shop_currency"),
-		Rate: money.Rate(r.nano("rate")), ShopAmount: r.nano("shop_amount"), ShopFee: r.nano("shop_fee"), FeeCPM: r.cpm("fee_cpm"), Disputed: r.nano("disputed"),
+		Rate: money.Rate(r.nano("rate")), ShopAmount: r.nano("shop_amount"), ShopFee: r.nano("shop_fee"), FeeCPM: r.cpm("fee_cpm"), ClickPrice: r.nano("click_price"), Disputed: r.nano("disputed"),
 		Test: r.flag("test"), Late: r.flag("late"),
 		LossReason: int(r.num("loss_reason")), MinToWin: r.cpm("min_to_win"), Product: r.str("product"),
 		Reason: r.str("reason"), Raw: r.str("raw"), Count: r.num("count"), Node: r.str("node"),

@@ -204,10 +204,14 @@ type Event struct {
 	Rate         money.Rate     `json:"rate"`
 	ShopAmount   money.Nano     `json:"shop_amount"`
 	ShopFee      money.Nano     `json:"shop_fee"`
-	FeeCPM       money.CPM      `json:"fee_cpm"`  // the fee of a thousand impressions in ShopCurrency where it is no share; set where Settles
-	Disputed     money.Nano     `json:"disputed"` // part of the report above the bid, in Currency: never the shop's
-	Test         bool           `json:"test"`     // BidRequest.test: counted nowhere
-	Late         bool           `json:"late"`     // after the node had let the hold go
+	FeeCPM       money.CPM      `json:"fee_cpm"` // the fee of a thousand impressions in ShopCurrency where it is no share; set where Settles
+	// ClickPrice is what a click costs in ShopCurrency, of the bids of campaigns
+	// that are billed by it: their impressions cost the shop nothing, and Amount
+	// is the platform's.
+	ClickPrice money.Nano `json:"click_price"`
+	Disputed   money.Nano `json:"disputed"` // part of the report above the bid, in Currency: never the shop's
+	Test       bool       `json:"test"`     // BidRequest.test: counted nowhere
+	Late       bool       `json:"late"`     // after the node had let the hold go
 
 	LossReason int       `json:"loss_reason"`
 	MinToWin   money.CPM `json:"min_to_win"`

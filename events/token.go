@@ -45,6 +45,12 @@ type Token struct {
 	Lease        uint64    // what the bid was held out of, 0 for none
 	// Products are what the ad shows, where its shop caps them; else none.
 	Products Products
+	// ClickPrice is what the shop pays for a click, in ShopCurrency, where the
+	// campaign is billed by it: then the impression is the platform's to pay.
+	// ClickFeeBPS is the platform's share beside it. Both are in the tokens of
+	// all purposes, and sealed: who sees an ad cannot read them.
+	ClickPrice  money.Nano
+	ClickFeeBPS uint32
 }
 
 // Products are short hashes of up to eight products of one shop; 0 is none.
@@ -76,11 +82,14 @@ const (
 )
 
 // As returns the token for another purpose. One for clicks carries neither
-// prices nor the exchange's terms.
+// prices nor the exchange's terms; what a billed click is paid out of it does.
 func (t Token) As(purpose uint8) Token {
 	t.Purpose = purpose
 	if purpose == ForClick {
-		t.Price, t.Rate, t.Hold, t.FeeBPS, t.FeeCPM, t.Lease, t.Products = 0, 0, 0, 0, 0, 0, Products{}
+		t.Price, t.Rate, t.Hold, t.FeeBPS, t.FeeCPM, t.Products = 0, 0, 0, 0, 0, Products{}
+		if t.ClickPrice == 0 {
+			t.Lease = 0
+		}
 	}
 	return t
 }
@@ -160,10 +169,14 @@ const (
 	// tokenShows has the lease or zero, the products' hashes, four bytes each,
 	// and their number behind the name.
 	tokenShows = 3
-	macSize    = 16
+	// tokenClicks is as tokenShows, where there may be no products, and has the
+	// price of a click and its fee, sealed, behind.
+	tokenClicks = 4
+	sealedSize  = 8 + 4
+	macSize     = 16
 	// tokenFixed is the length before the exchange's name.
 	tokenFixed = 1 + 1 + 16 + 4 + 1 + 1 + 4*4 + 8*4 + 3 + 3 + 1
-	tokenMax   = tokenFixed + MaxExchangeName + 8 + 4*len(Products{}) + 1 + macSize
+	tokenMax   = tokenFixed + MaxExchangeName + 8 + 4*len(Products{}) + 1 + sealedSize + macSize
 )
 
 // tokenText is strict: each token has exactly one text.
@@ -211,6 +224,7 @@ type signer struct {
 	mac hash.Hash
 	buf [tokenMax]byte
 	sum [sha256.Size]byte
+	pad [len(sealLabel) + 16]byte
 }
 
 // Append signs t and appends it as unpadded base64url.
@@ -218,6 +232,9 @@ func (k *Keyring) Append(dst []byte, t *Token) []byte {
 	pool := k.known[k.sign]
 	s := pool.Get().(*signer)
 	n := t.encode(s.buf[:0], k.sign)
+	if n[0] == tokenClicks {
+		s.seal(n[len(n)-sealedSize:], n[2:18])
+	}
 	s.mac.Reset()
 	s.mac.Write(n)
 	sum := s.mac.Sum(s.sum[:0])
@@ -240,7 +257,7 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) erro
 	var raw [tokenMax + 2]byte
 	n, err := tokenText.Decode(raw[:], text)
 	// The decoder passes over line ends; with them a token would have many texts.
-	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] < tokenVersion || raw[0] > tokenShows {
+	if err != nil || tokenText.EncodedLen(n) != len(text) || n < tokenFixed+macSize || raw[0] < tokenVersion || raw[0] > tokenClicks {
 		return ErrTokenMalformed
 	}
 	pool := k.known[raw[1]]
@@ -253,6 +270,11 @@ func (k *Keyring) Verify(t *Token, text []byte, nowMS int64, purpose uint8) erro
 	// Through the signer's own memory: what is written to an interface escapes.
 	s.mac.Write(s.buf[:copy(s.buf[:], body)])
 	same := subtle.ConstantTimeCompare(s.mac.Sum(s.sum[:0])[:macSize], mac) == 1
+	if same && raw[0] == tokenClicks && len(body) >= tokenFixed+sealedSize {
+		in := s.buf[:len(body)]
+		s.seal(in[len(in)-sealedSize:], in[2:18])
+		copy(body, in)
+	}
 	pool.Put(s)
 	if !same {
 		return ErrTokenForged
@@ -285,6 +307,9 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	if shows > 0 {
 		version = tokenShows
 	}
+	if t.ClickPrice > 0 {
+		version = tokenClicks
+	}
 	dst = append(dst, version, keyID)
 	dst = append(dst, t.BidID[:]...)
 	dst = be.AppendUint32(dst, uint32(t.BidMS/1000))
@@ -310,14 +335,18 @@ func (t *Token) encode(dst []byte, keyID uint8) []byte {
 	}
 	dst = append(dst, uint8(len(name)))
 	dst = append(dst, name...)
-	if t.Lease != 0 || shows > 0 {
+	if version != tokenVersion {
 		dst = be.AppendUint64(dst, t.Lease)
 	}
-	if shows > 0 {
+	if version >= tokenShows {
 		for _, p := range t.Products[:shows] {
 			dst = be.AppendUint32(dst, p)
 		}
 		dst = append(dst, uint8(shows))
+	}
+	if version == tokenClicks {
+		dst = be.AppendUint64(dst, uint64(t.ClickPrice))
+		dst = be.AppendUint32(dst, t.ClickFeeBPS)
 	}
 	return dst
 }
@@ -336,9 +365,19 @@ func (t *Token) decode(b []byte, held string) bool {
 	copy(t.Currency[:], b[72:75])
 	copy(t.ShopCurrency[:], b[75:78])
 	name := b[tokenFixed:]
-	if b[0] == tokenShows {
+	if b[0] == tokenClicks {
+		if len(name) < sealedSize {
+			return false
+		}
+		sealed := name[len(name)-sealedSize:]
+		name = name[:len(name)-sealedSize]
+		if t.ClickPrice, t.ClickFeeBPS = money.Nano(be.Uint64(sealed)), be.Uint32(sealed[8:]); t.ClickPrice <= 0 {
+			return false // each token has one text
+		}
+	}
+	if b[0] >= tokenShows {
 		var ok bool
-		if name, ok = t.unpackProducts(name); !ok {
+		if name, ok = t.unpackProducts(name, b[0] == tokenClicks); !ok {
 			return false
 		}
 	}
@@ -358,43 +397,6 @@ func (t *Token) decode(b []byte, held string) bool {
 		t.Exchange = string(name)
 	}
 	return true
-}
-
-// unpackProducts takes the products off the end of a token.
-func (t *Token) unpackProducts(b []byte) (rest []byte, ok bool) {
-	if len(b) == 0 {
-		return nil, false
-	}
-	n := int(b[len(b)-1])
-	from := len(b) - 1 - 4*n
-	if n == 0 || n > len(t.Products) || from < 0 {
-		return nil, false
-	}
-	for i := range n {
-		if t.Products[i] = binary.BigEndian.Uint32(b[from+4*i:]); t.Products[i] == 0 {
-			return nil, false // each token has one text
-		}
-	}
-	return b[:from], true
-}
-
-// feeIsCPM marks, in a token's four bytes of the fee, one per thousand
-// impressions.
-const feeIsCPM = 1 << 31
-
-func (t *Token) packedFee() uint32 {
-	if t.FeeCPM > 0 {
-		return feeIsCPM | uint32(min(t.FeeCPM, feeIsCPM-1))
-	}
-	return t.FeeBPS &^ feeIsCPM
-}
-
-func (t *Token) unpackFee(v uint32) {
-	if v&feeIsCPM != 0 {
-		t.FeeCPM = money.CPM(v &^ feeIsCPM)
-		return
-	}
-	t.FeeBPS = v
 }
 
 // Fee is the platform's fee that the bid was made with.

@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -53,6 +54,13 @@ func genToken(t *rapid.T) *Token {
 	if rapid.Bool().Draw(t, "the fee is a CPM") {
 		tok.FeeBPS, tok.FeeCPM = 0, money.CPM(rapid.Int64Range(1, int64(money.MaxFeeCPM)).Draw(t, "fee CPM"))
 	}
+	if rapid.Bool().Draw(t, "clicks are billed") {
+		tok.ClickPrice, tok.ClickFeeBPS = money.Nano(rapid.Int64Range(1, math.MaxInt64).Draw(t, "click price")), rapid.Uint32Max(10_000).Draw(t, "click fee")
+		tok.Lease = rapid.Uint64().Draw(t, "lease")
+		for i := range rapid.IntRange(0, len(tok.Products)).Draw(t, "products") {
+			tok.Products[i] = rapid.Uint32Min(1).Draw(t, "product")
+		}
+	}
 	return tok
 }
 
@@ -79,7 +87,9 @@ func sampleTexts(k *Keyring) (texts [][]byte) {
 		tok.Exchange += name
 		texts = append(texts, k.Append(nil, tok))
 	}
-	return texts
+	click := sampleToken()
+	click.ClickPrice = 1_250_000_000
+	return append(texts, k.Append(nil, click))
 }
 
 func TestEveryFlippedBitIsRefused(t *testing.T) {
@@ -327,4 +337,38 @@ func BenchmarkTokenVerify(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// What a click costs the shop is nobody's to read who sees the ad, and the
+// shop's click is paid out of the bid's lease.
+func TestThePriceOfAClickIsSealed(t *testing.T) {
+	k := keyring(t)
+	tok := sampleToken()
+	tok.Price, tok.Hold, tok.Lease, tok.ClickPrice, tok.ClickFeeBPS = 0, 0, 77, 0x0102030405060708, 1234
+	click := tok.As(ForClick)
+	require.Equal(t, []any{tok.ClickPrice, tok.ClickFeeBPS, tok.Lease}, []any{click.ClickPrice, click.ClickFeeBPS, click.Lease})
+	raw, err := tokenText.DecodeString(string(k.Append(nil, &click)))
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "\x01\x02\x03\x04")
+	other := click
+	other.BidID[3]++
+	again, err := tokenText.DecodeString(string(k.Append(nil, &other)))
+	require.NoError(t, err)
+	end := len(raw) - macSize
+	require.NotEqual(t, raw[end-sealedSize:end], again[end-sealedSize:end], "each bid has a pad of its own")
+	tok.ClickPrice = 0
+	require.Zero(t, tok.As(ForClick).Lease)
+}
+
+func TestTokensOfBilledClicksAllocateNothing(t *testing.T) {
+	k := keyring(t)
+	tok := sampleToken()
+	tok.ClickPrice, tok.ClickFeeBPS = 1_000_000_000, 500
+	buf, got := make([]byte, 0, TokenMaxLen), Token{Exchange: tok.Exchange}
+	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
+		buf = k.Append(buf[:0], tok)
+		if err := k.Verify(&got, buf, tokenNow, tok.Purpose); err != nil {
+			t.Fatal(err)
+		}
+	}), 0.1)
 }

@@ -12,6 +12,7 @@ type Adjustment struct {
 	Amount   money.Nano // in the shop's currency, fee included; below zero gives back
 	Day      int32      // of the bid, in the shop's time zone
 	BidMS    int64
+	Lease    uint64 // of a billed click: what its bid was held out of; else 0
 }
 
 // adjustLaterMS is how much longer than a settlement an adjustment is
@@ -23,5 +24,5 @@ const adjustLaterMS = 60 * dayMS
 // whether it is the first of its id. It moves the budget of the bid's day. An
 // adjustment is never settled here first: it comes by the log alone.
 func (b *Book) Adjust(a Adjustment) bool {
-	return b.Fold(Settlement{BidID: a.EventID, Campaign: a.Campaign, Amount: a.Amount, Day: a.Day, BidMS: a.BidMS + adjustLaterMS})
+	return b.Fold(Settlement{BidID: a.EventID, Campaign: a.Campaign, Amount: a.Amount, Day: a.Day, BidMS: a.BidMS + adjustLaterMS, Lease: a.Lease})
 }

@@ -98,6 +98,10 @@ func (l *Learner) event(e *events.Event) {
 		x.Kind, x.Amount = kindCost, e.ShopAmount+e.ShopFee
 		l.try(x)
 	}
+	if e.Type == events.TypeAdjustment && e.Reason == events.ReasonClick {
+		x.Kind, x.Amount = kindClickCost, e.ShopAmount+e.ShopFee
+		l.try(x)
+	}
 	switch {
 	case e.Type == events.TypeImpression && e.Reason == "":
 		x.Kind = kindImpression
@@ -180,6 +184,11 @@ func (l *Learner) learned(x earlyEvent) bool {
 	case kindCost:
 		if b != nil {
 			l.control.Won(b.Campaign, b.AtMS, float64(x.Amount), b.Expected)
+		}
+		return b != nil
+	case kindClickCost:
+		if b != nil {
+			l.control.Won(b.Campaign, b.AtMS, float64(x.Amount), 0) // its orders were expected when it was won
 		}
 		return b != nil
 	case kindImpression:

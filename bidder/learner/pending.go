@@ -82,6 +82,7 @@ const (
 	kindOrder
 	kindTakeBack
 	kindCost
+	kindClickCost // what a click is billed, of bids whose impression is not
 )
 
 const (

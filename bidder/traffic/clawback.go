@@ -316,7 +316,7 @@ func (c *Clawback) adjustment(s *Settled, cfg *ClawbackConfig) (events.Event, er
 	e := events.Event{
 		EventID: c.eventID(), Type: events.TypeAdjustment, TimeMS: cfg.NowMS, BidMS: was.BidMS, Day: cfg.Day(was.ShopID), BidID: c.BidID,
 		ShopID: was.ShopID, CampaignID: was.CampaignID, CreativeID: was.CreativeID, Exchange: was.Exchange, Media: was.Media,
-		BidPrice: was.BidPrice, Currency: was.Currency, Amount: -take, ShopCurrency: was.ShopCurrency, Rate: was.Rate,
+		BidPrice: was.BidPrice, Currency: was.Currency, Amount: -take, ShopCurrency: was.ShopCurrency, Rate: was.Rate, ClickPrice: was.ClickPrice,
 		Reason: "clawback", Raw: c.Reference, Node: cfg.Node,
 	}
 	if c.Reason != "" {

@@ -56,6 +56,7 @@ type bidderConfig struct {
 	DrainWait time.Duration `config:"drain-wait" help:"how long a bidder that is told to stop goes on answering while /readyz says no, so that a load balancer notices: twice its interval" default:"0s"`
 	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
 	ReqBytes  int64         `config:"request-sample-bytes" help:"bound on the memory of sampled requests, which forecasts replay; -1 takes no sample" default:"100663296"`
+	CPCMargin int           `config:"cpc-margin-bps" help:"the platform's part of what billed clicks are likely to bring, basis points: so much less is bid for their impressions" default:"1000"`
 	ReqDays   int           `config:"request-sample-days" help:"days that sampled requests are kept, at most 14" default:"14"`
 }
 
@@ -158,7 +159,7 @@ func newBidder(c *bidderConfig, brokers kafka.Cluster, deps bidder.Deps) (*bidde
 		Node: c.Node, PublicURL: c.Public, Brokers: brokers.Brokers, Security: brokers.Security, AssetDir: c.Assets, AssetURL: c.AssetURL,
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKey: func() string { return adminKeyHash(c.Dir) },
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
-		Requests: bidder.RequestConfig{Bytes: c.ReqBytes, Days: c.ReqDays},
+		Requests: bidder.RequestConfig{Bytes: c.ReqBytes, Days: c.ReqDays}, ClickMarginBPS: c.CPCMargin,
 	}
 	cfg.Profiles.MaxProfiles, cfg.Profiles.MaxBytes, cfg.ShopEventsPerSecond = c.Profiles, c.ProfileB, c.ShopRate
 	cfg.Segments.MaxEntries = 2 * c.Profiles // those without a profile are on imported lists

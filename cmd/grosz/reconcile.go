@@ -419,7 +419,7 @@ func settledOf(b *reconcile.Entry) traffic.Settled {
 	return traffic.Settled{
 		Event: events.Event{
 			BidID: b.BidID, BidMS: b.BidMS, ShopID: b.Shop, CampaignID: b.Campaign, CreativeID: b.Creative, Exchange: b.Exchange, Media: b.Media,
-			BidPrice: b.BidPrice, Currency: b.Currency, ShopCurrency: b.ShopCurrency, Rate: b.Rate,
+			BidPrice: b.BidPrice, Currency: b.Currency, ShopCurrency: b.ShopCurrency, Rate: b.Rate, ClickPrice: b.ClickPrice,
 			Amount: now.Amount, ShopAmount: now.Shop, ShopFee: now.Fee,
 		},
 		References: b.CreditedRefs,

@@ -10,21 +10,24 @@ import (
 // StatementRow is a shop's month in the ledger. Amounts are decimal strings
 // in Currency.
 type StatementRow struct {
-	Currency  string `json:"currency" ch:"currency" doc:"The shop's currency"`
-	Opening   string `json:"opening_balance" ch:"opening_balance" doc:"Balance before the month"`
-	Deposits  string `json:"deposits" ch:"deposits" doc:"Paid in, less what was paid back"`
-	Media     string `json:"media_cost" ch:"media_cost" doc:"Media cost that was billed, corrections included"`
-	Fee       string `json:"fee" ch:"fee" doc:"The platform's fee"`
-	Billed    string `json:"billed" ch:"billed" doc:"Media cost and fee"`
-	Closing   string `json:"closing_balance" ch:"closing_balance" doc:"Opening balance, and deposits, less what was billed"`
-	House     string `json:"house" ch:"house" doc:"Media cost beyond the budgets or the balance: not billed"`
-	Wins      uint64 `json:"wins" ch:"wins" doc:"Impressions that were settled"`
-	HouseWins uint64 `json:"house_wins" ch:"house_wins" doc:"Of them those that the house paid"`
+	Currency    string `json:"currency" ch:"currency" doc:"The shop's currency"`
+	Opening     string `json:"opening_balance" ch:"opening_balance" doc:"Balance before the month"`
+	Deposits    string `json:"deposits" ch:"deposits" doc:"Paid in, less what was paid back"`
+	Media       string `json:"media_cost" ch:"media_cost" doc:"Impressions and clicks that were billed, corrections included, without the fee"`
+	Fee         string `json:"fee" ch:"fee" doc:"The platform's fee"`
+	Billed      string `json:"billed" ch:"billed" doc:"Media cost and fee"`
+	Closing     string `json:"closing_balance" ch:"closing_balance" doc:"Opening balance, and deposits, less what was billed"`
+	House       string `json:"house" ch:"house" doc:"Impressions and clicks beyond the budgets or the balance: not billed"`
+	Wins        uint64 `json:"wins" ch:"wins" doc:"Impressions that were settled"`
+	HouseWins   uint64 `json:"house_wins" ch:"house_wins" doc:"Of them those that the house paid"`
+	Clicks      uint64 `json:"clicks" ch:"clicks" doc:"Clicks that were billed, of campaigns that are billed by them"`
+	ClickCost   string `json:"click_cost" ch:"click_cost" doc:"Part of media_cost that clicks were billed"`
+	HouseClicks uint64 `json:"house_clicks" ch:"house_clicks" doc:"Clicks that did not fit the budgets or the balance: not billed"`
 }
 
 const statement = `SELECT toString(s.currency) AS currency, toString(s.opening_balance) AS opening_balance, toString(s.deposits) AS deposits,
 	toString(s.media_cost) AS media_cost, toString(s.fee) AS fee, toString(s.billed) AS billed, toString(s.closing_balance) AS closing_balance,
-	toString(s.house) AS house, s.wins AS wins, s.house_wins AS house_wins
+	toString(s.house) AS house, s.wins AS wins, s.house_wins AS house_wins, s.clicks AS clicks, toString(s.click_cost) AS click_cost, s.house_clicks AS house_clicks
 FROM grosz.statement AS s
 WHERE s.shop = ? AND s.month = toDate(?)
 ORDER BY currency`

@@ -11,6 +11,10 @@
 // could not be read to a provisional one until the exchange's report corrects
 // it.
 //
+// Of a campaign that is billed by clicks an impression is paid out of the
+// platform's margin account, and its first click enters it: out of the shop's
+// balance where it fits the limits, else out of the house's.
+//
 // Entries are double: an amount leaves one account and enters another, in one
 // currency. Amounts are nano-units. Slow side: one goroutine folds. In memory
 // only; imports events and internal.

@@ -56,6 +56,18 @@ func (p *ledgerPlay) record() *ledger.Record {
 		r.Kind, r.Provisional = ledger.Adjustment, p.rng.IntN(2) == 0
 		r.ShopAmount = some(60) - 40
 		r.Amount, r.Owed = r.ShopAmount, some(50)
+	case k == 12: // an impression whose click is billed: the platform's to pay
+		r.Kind, r.PerClick, r.LeaseID, r.Provisional = ledger.Settlement, true, p.rng.Uint64N(p.leases+2), p.rng.IntN(9) == 0
+		r.Amount = some(200)
+		r.ShopMedia = r.Amount
+	case k == 13: // its click
+		r.Kind, r.PerClick, r.LeaseID = ledger.Adjustment, true, p.rng.Uint64N(p.leases+2)
+		r.ShopAmount = 1 + some(300)
+		r.ShopFee = r.ShopAmount / 10
+	case k == 14 && p.rng.IntN(3) == 0: // a credit or a report of its impression
+		r.Kind, r.PerClick, r.Provisional = ledger.Adjustment, true, p.rng.IntN(2) == 0
+		r.ShopAmount, r.Amount, r.Owed = -some(100), -some(40), some(50)
+		r.ShopMedia = r.Amount
 	default:
 		r.Kind, r.LeaseID, r.Provisional = ledger.Settlement, p.rng.Uint64N(p.leases+2), p.rng.IntN(9) == 0
 		r.ShopAmount = some(200)
@@ -82,7 +94,7 @@ func TestTheEquationHoldsWhateverIsWritten(t *testing.T) {
 			before, shop := p.f.Campaign(1, r.Campaign, r.Day), p.f.Shop(1)
 			p.entries = p.f.Apply(r, p.entries)
 			s, after := p.f.Campaign(1, r.Campaign, r.Day), p.f.Shop(1)
-			if r.Kind == ledger.Settlement && s.Billed > before.Billed {
+			if (r.Kind == ledger.Settlement || r.PerClick) && s.Billed > before.Billed {
 				for limit, billed := range map[money.Nano]money.Nano{s.Total: s.Billed, s.Week: s.WeekBilled, s.Day: s.DayBilled} {
 					if limit > 0 {
 						require.LessOrEqual(rt, billed, limit, "billed over a limit")
@@ -138,7 +150,7 @@ func (p *ledgerPlay) sums(rt *rapid.T) {
 	require.Equal(rt, shop.Deposited, -sum[key{ledger.Bank, pln}])
 	require.Equal(rt, shop.Balance, sum[key{ledger.Balance, pln}])
 	require.Equal(rt, shop.House, -sum[key{ledger.House, pln}])
-	require.Equal(rt, shop.Billed+shop.House, sum[key{ledger.Media, pln}]+sum[key{ledger.Unread, pln}]+sum[key{ledger.Fee, pln}], "what exchanges and the platform get was paid")
+	require.Equal(rt, shop.Billed+shop.House, sum[key{ledger.Media, pln}]+sum[key{ledger.Unread, pln}]+sum[key{ledger.Fee, pln}]+sum[key{ledger.Margin, pln}], "what exchanges and the platform get was paid")
 	billed, leased := money.Nano(0), money.Nano(0)
 	for c := uint32(1); c <= 3; c++ {
 		s := p.f.Campaign(1, c, p.day)

@@ -12,6 +12,9 @@ func FromEvent(e *events.Event) (r Record, ok bool) {
 		Amount: e.Amount, Currency: e.Currency, ShopAmount: e.ShopAmount, ShopFee: e.ShopFee, ShopCurrency: e.ShopCurrency,
 		Disputed: e.Disputed, LeaseID: e.Lease, TTLMS: e.TTLMS,
 	}
+	if e.ClickPrice > 0 {
+		r.PerClick, r.ShopMedia = true, e.Amount.Convert(e.Rate)
+	}
 	switch {
 	case e.Type == events.TypeBudget:
 		r.Kind, r.Version = Budget, e.Version

@@ -103,6 +103,9 @@ func (f *Fold) Apply(r *Record, dst []Entry) []Entry {
 	s := f.shop(r.Shop)
 	s.nowMS = max(s.nowMS, r.AtMS)
 	f.expire(s)
+	if r.PerClick && (r.Kind == Settlement || r.Kind == Adjustment) {
+		return f.perClick(s, r, dst)
+	}
 	switch r.Kind {
 	case Settlement:
 		return f.settle(s, r, dst)

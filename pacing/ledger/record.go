@@ -46,6 +46,12 @@ type Record struct {
 	Provisional bool
 	Owed        money.Nano
 
+	// PerClick: the shop pays the bid's click and not its impression. Then
+	// ShopMedia is Amount in the shop's currency, which the platform pays, and
+	// ShopAmount and ShopFee are of a click, in an adjustment of their own.
+	PerClick  bool
+	ShopMedia money.Nano
+
 	// LeaseID is what a bid was held out of (0: of none), what is asked for,
 	// or given back to. It is random, or a node's counter under its own number.
 	LeaseID uint64
@@ -82,11 +88,12 @@ const (
 	House                      // won for a shop, beyond its budget: the platform's loss
 	Dispute                    // asked by an exchange above the bid
 	Exchanged                  // between two currencies
+	Margin                     // the platform's where clicks are billed: what they brought, less what impressions cost
 )
 
 // String is the place's name as reports have it.
 func (p Place) String() string {
-	return [...]string{"", "bank", "balance", "media", "unread", "fee", "house", "dispute", "exchanged"}[p]
+	return [...]string{"", "bank", "balance", "media", "unread", "fee", "house", "dispute", "exchanged", "margin"}[p]
 }
 
 // Entry moves an amount from one account to another. Shop, Campaign and

@@ -13,7 +13,7 @@ var errNoID = errors.New("event_id is missing")
 var eventsTable = &table{name: "grosz.events", columns: []string{
 	"event_id", "type", "time", "bid_time", "day", "bid_id", "shop_id", "campaign_id", "creative_id",
 	"exchange", "media", "browser", "user", "settles", "price", "price_status", "bid_price", "currency", "amount",
-	"shop_currency", "rate", "shop_amount", "shop_fee", "fee_cpm", "disputed", "test", "late", "loss_reason", "min_to_win",
+	"shop_currency", "rate", "shop_amount", "shop_fee", "fee_cpm", "click_price", "disputed", "test", "late", "loss_reason", "min_to_win",
 	"product", "reason", "raw", "count", "node", "kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
 
@@ -57,13 +57,13 @@ func eventRow(e *events.Event, p place, out emit) error {
 	return put(out, eventsTable,
 		id(e.EventID), string(e.Type), t, bid, day, id(e.BidID), e.ShopID, e.CampaignID, e.CreativeID,
 		e.Exchange, e.Media, e.Browser, e.User, e.Settles, cpm(e.Price), e.PriceStatus, cpm(e.BidPrice), e.Currency.String(), nano(e.Amount),
-		e.ShopCurrency.String(), rate(e.Rate), nano(e.ShopAmount), nano(e.ShopFee), cpm(e.FeeCPM), nano(e.Disputed), e.Test, e.Late, uint16(loss), cpm(e.MinToWin),
+		e.ShopCurrency.String(), rate(e.Rate), nano(e.ShopAmount), nano(e.ShopFee), cpm(e.FeeCPM), nano(e.ClickPrice), nano(e.Disputed), e.Test, e.Late, uint16(loss), cpm(e.MinToWin),
 		e.Product, e.Reason, e.Raw, count, e.Node, p.partition, p.offset, p.seq, p.loadedAt)
 }
 
 var bidsTable = &table{name: "grosz.bids", columns: []string{
 	"event_id", "type", "time", "day", "bid_id", "shop_id", "campaign_id", "creative_id", "exchange", "media", "user",
-	"price", "bid_price", "currency", "shop_currency", "rate", "test", "product", "reason", "count", "node",
+	"price", "bid_price", "currency", "shop_currency", "rate", "click_price", "test", "product", "reason", "count", "node",
 	"request_id", "imp_id", "domain", "device", "browser", "country", "w", "h", "click_ppb", "order_ppb", "win_ppb", "segments", "kafka_partition", "kafka_offset", "seq", "loaded_at",
 }}
 
@@ -103,7 +103,7 @@ func bidRow(e *events.Event, p place, out emit) error {
 	}
 	return put(out, bidsTable,
 		id(e.EventID), string(e.Type), t, day, id(e.BidID), e.ShopID, e.CampaignID, e.CreativeID, e.Exchange, e.Media, e.User,
-		cpm(e.Price), cpm(e.BidPrice), e.Currency.String(), e.ShopCurrency.String(), rate(e.Rate), e.Test, e.Product, e.Reason, count, e.Node,
+		cpm(e.Price), cpm(e.BidPrice), e.Currency.String(), e.ShopCurrency.String(), rate(e.Rate), nano(e.ClickPrice), e.Test, e.Product, e.Reason, count, e.Node,
 		e.RequestID, e.ImpID, e.Domain, e.Device, e.Browser, e.Country, uint32(w), uint32(h), ppb(e.ClickPPB), ppb(e.OrderPPB), ppb(e.WinPPB), numbers(e.Segments), p.partition, p.offset, p.seq, p.loadedAt)
 }
 

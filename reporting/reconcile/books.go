@@ -90,7 +90,7 @@ func (b *Books) Entries(ctx context.Context, ids []events.ID) (map[events.ID]*En
 
 const eventFields = `lower(hex(bid_id)), toString(type), toUnixTimestamp64Milli(bid_time), shop_id, campaign_id, creative_id,
 	toString(exchange), toString(media), toString(bid_price), toString(currency), toString(shop_currency), toString(rate), test,
-	settles, toString(price_status), toString(amount), toString(shop_amount), toString(shop_fee), toString(fee_cpm), toString(reason), raw`
+	settles, toString(price_status), toString(amount), toString(shop_amount), toString(shop_fee), toString(fee_cpm), toString(reason), raw, toString(click_price)`
 
 // booked folds the events of bids. Each event counts once, as its first
 // delivery, and in the log's order: of one bid all are in one partition.
@@ -127,7 +127,7 @@ func (b *Books) bid(ctx context.Context, ids []events.ID, into map[events.ID]*En
 	}
 	rows, err := b.Conn.Query(ctx, `SELECT lower(hex(bid_id)), 'bid', toUnixTimestamp64Milli(time), shop_id, campaign_id, creative_id,
 		toString(exchange), toString(media), toString(bid_price), toString(currency), toString(shop_currency), toString(rate), test,
-		false, '', '0', '0', '0', '0', '', '' FROM grosz.bids WHERE type = 'bid' AND bid_id IN (`+uuids(open)+`) LIMIT 1 BY bid_id`)
+		false, '', '0', '0', '0', '0', '', '', toString(click_price) FROM grosz.bids WHERE type = 'bid' AND bid_id IN (`+uuids(open)+`) LIMIT 1 BY bid_id`)
 	if err != nil {
 		return fmt.Errorf("read the bids: %w", err)
 	}
@@ -157,10 +157,10 @@ type row struct {
 }
 
 func (e *row) scan(rows driver.Rows) error {
-	var id, price, cur, shopCur, rate, amount, cost, fee, feeCPM string
+	var id, price, cur, shopCur, rate, amount, cost, fee, feeCPM, click string
 	b := &e.entry
 	if err := rows.Scan(&id, &e.typ, &b.BidMS, &b.Shop, &b.Campaign, &b.Creative, &b.Exchange, &b.Media, &price, &cur, &shopCur, &rate, &b.Test,
-		&e.settles, &e.status, &amount, &cost, &fee, &feeCPM, &e.reason, &e.raw); err != nil {
+		&e.settles, &e.status, &amount, &cost, &fee, &feeCPM, &e.reason, &e.raw, &click); err != nil {
 		return err
 	}
 	var err error
@@ -176,6 +176,7 @@ func (e *row) scan(rows driver.Rows) error {
 	keep(set(&e.sum.Shop, cost, money.ParseNano))
 	keep(set(&e.sum.Fee, fee, money.ParseNano))
 	keep(set(&e.feeCPM, feeCPM, money.ParseCPM))
+	keep(set(&b.ClickPrice, click, money.ParseNano))
 	if cur != "" { // a rejection's may be empty
 		keep(set(&b.Currency, cur, money.ParseCurrency))
 	}
@@ -193,6 +194,7 @@ func set[T any](to *T, text string, parse func(string) (T, error)) (err error) {
 // describe takes the bid's terms from a row that has them: a click's token
 // carries no prices.
 func (b *Entry) describe(from *Entry) {
+	b.ClickPrice = max(b.ClickPrice, from.ClickPrice)
 	if b.BidPrice == 0 && from.BidPrice != 0 {
 		b.BidPrice, b.Currency, b.ShopCurrency, b.Rate = from.BidPrice, from.Currency, from.ShopCurrency, from.Rate
 		b.BidMS, b.Exchange, b.Media = from.BidMS, from.Exchange, from.Media
@@ -211,6 +213,8 @@ func (b *Entry) add(e *row) {
 	case e.settles && !b.Settled:
 		b.Settled, b.Status, b.Sum, b.FeeCPM, b.Test = true, e.status, e.sum, e.feeCPM, false
 	case e.typ != string(events.TypeAdjustment):
+	case e.reason == events.ReasonClick:
+		b.Clicks = b.Clicks.plus(e.sum)
 	case events.IsClawback(e.reason):
 		b.Credit = b.Credit.plus(e.sum)
 		b.CreditedRefs = append(b.CreditedRefs, e.raw)

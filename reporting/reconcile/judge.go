@@ -49,12 +49,14 @@ type Entry struct {
 	Rejected               string // reason of a refused notice, such as expired_billing
 
 	Settled      bool
-	Status       string    // how the settling notice's price was read
-	Sum          Sum       // as it settled
-	FeeCPM       money.CPM // the fee of a thousand impressions, where it is no share of the cost
-	Corrections  int       // by reports
-	Correction   Sum       // their sum
-	Credit       Sum       // clawbacks: zero or below
+	Status       string     // how the settling notice's price was read
+	Sum          Sum        // as it settled
+	FeeCPM       money.CPM  // the fee of a thousand impressions, where it is no share of the cost
+	Corrections  int        // by reports
+	Correction   Sum        // their sum
+	Credit       Sum        // clawbacks: zero or below
+	ClickPrice   money.Nano // what a click is billed at; 0: the impression is
+	Clicks       Sum        // what was billed for a click
 	CreditedRefs []string
 }
 
@@ -68,7 +70,7 @@ func (s Sum) plus(o Sum) Sum {
 func (s Sum) minus(o Sum) Sum { return s.plus(Sum{-o.Amount, -o.Shop, -o.Fee}) }
 
 // Now is what the bid costs by now.
-func (b *Entry) Now() Sum { return b.Sum.plus(b.Correction).plus(b.Credit) }
+func (b *Entry) Now() Sum { return b.Sum.plus(b.Correction).plus(b.Credit).plus(b.Clicks) }
 
 // Finding is what became of a line, or of a bid that no line has.
 type Finding struct {
@@ -125,7 +127,11 @@ func (c *Config) judge(l *Line, b *Entry) (Finding, *events.Event) {
 	if b.Credit.Amount < 0 && to.Amount+b.Credit.Amount <= 0 {
 		to = Sum{-b.Credit.Amount, -b.Credit.Shop, -b.Credit.Fee}
 	}
-	to.Shop, to.Fee = max(to.Shop, -b.Credit.Shop), max(to.Fee, -b.Credit.Fee)
+	if b.ClickPrice > 0 {
+		to.Shop, to.Fee = 0, 0 // a report is of impressions, and those the platform pays
+	} else {
+		to.Shop, to.Fee = max(to.Shop, -b.Credit.Shop), max(to.Fee, -b.Credit.Fee)
+	}
 	change := to.minus(now)
 	if change.Amount == 0 {
 		return say(ClawedBack, "the exchange had credited %s", -b.Credit.Amount)
@@ -142,6 +148,9 @@ func (c *Config) judge(l *Line, b *Entry) (Finding, *events.Event) {
 // for the impression, whatever that costs. What settled for nothing tells no
 // share: the shop's of today it is.
 func (c *Config) total(b *Entry, amount money.Nano) Sum {
+	if b.ClickPrice > 0 {
+		return Sum{Amount: amount}
+	}
 	to := Sum{Amount: amount, Shop: amount.Convert(b.Rate)}
 	switch {
 	case b.FeeCPM != 0:
@@ -173,8 +182,10 @@ func (c *Config) unsettled(l *Line, b *Entry, f Finding) (Finding, *events.Event
 	amount := min(l.Amount, b.BidPrice.PerImpression())
 	e.Settles, e.Late = true, true
 	e.Price, e.PriceStatus, e.Disputed = cpm(l.Amount), events.PriceReport, l.Amount-amount
-	e.Amount, e.ShopAmount = amount, amount.Convert(b.Rate)
-	e.ShopFee, e.FeeCPM = fee.Of(e.ShopAmount), fee.CPM
+	if e.Amount = amount; b.ClickPrice == 0 {
+		e.ShopAmount = amount.Convert(b.Rate)
+		e.ShopFee, e.FeeCPM = fee.Of(e.ShopAmount), fee.CPM
+	}
 	f.Kind, f.Change = Booked, amount
 	return f, &e
 }
@@ -184,7 +195,7 @@ func (c *Config) event(b *Entry, typ events.Type, id events.ID) events.Event {
 	return events.Event{
 		EventID: id, Type: typ, TimeMS: c.NowMS, BidMS: b.BidMS, Day: c.Day(b.Shop), BidID: b.BidID,
 		ShopID: b.Shop, CampaignID: b.Campaign, CreativeID: b.Creative, Exchange: b.Exchange, Media: b.Media,
-		BidPrice: b.BidPrice, Currency: b.Currency, ShopCurrency: b.ShopCurrency, Rate: b.Rate,
+		BidPrice: b.BidPrice, Currency: b.Currency, ShopCurrency: b.ShopCurrency, Rate: b.Rate, ClickPrice: b.ClickPrice,
 		Reason: events.ReasonReport, Raw: clip(c.Reference), Node: c.Node,
 	}
 }

@@ -83,6 +83,12 @@ function showGoal() {
   $("goal-help").textContent = w(`goal.${kind || "none"}.help`);
 }
 $("goal").addEventListener("change", showGoal);
+function showBilling() {
+  const kind = $("billing").value;
+  $("cpc-box").hidden = kind !== "cpc";
+  $("billing-help").textContent = w(`billing.${kind}.help`);
+}
+$("billing").addEventListener("change", showBilling);
 
 // decimal lets people write a comma.
 const decimal = (i) => i.value.trim().replace(/\s/g, "").replace(",", ".") || "0";
@@ -99,6 +105,7 @@ function read() {
     name: $("name").value, kind: form.elements.kind.value, targeting: $("targeting").value,
     bid: { cpm: decimal($("cpm")), max_cpm: decimal($("max")), boosts },
     goal: readGoal(), pacing: $("pacing").value,
+    billing: $("billing").value, cpc: $("billing").value === "cpc" ? decimal($("cpc")) : "0",
     budget: { day: decimal($("day")), week: decimal($("week")), total: decimal($("total")) },
     frequency: { impressions: whole($("cap")), hours: whole($("hours")) },
     ...($("holdout") && { holdout_bps: Math.round(Number(decimal($("holdout"))) * 100) }),
@@ -114,6 +121,7 @@ const plan = debounce(500, async () => {
   const cpm = Number(c.bid.cpm), most = Number(c.bid.max_cpm), day = Number(c.budget.day), goal = goalOf();
   const lines = [];
   const price = cpm || most;
+  if (c.billing === "cpc" && Number(c.cpc) > 0) lines.push(w("plan.cpc", { amount: money(Number(c.cpc)) }));
   if (goal && goal.amount > 0) lines.push(w(`plan.${goal.kind}`, { amount: goal.kind === "target_roas_bps" ? goal.amount.toLocaleString(page.lang) : money(goal.amount) }));
   if (price > 0 && day > 0) {
     lines.push(w("plan.day", { day: money(day), shows: Math.floor((day / price) * 1000).toLocaleString(page.lang), cpm: money(price) }));
@@ -150,6 +158,9 @@ function fillIn(c) {
   $("goal").value = goal;
   $("goal-amount").value = goal ? (goal === "target_roas_bps" ? c.goal[goal] / 10000 : c.goal[goal]) : "";
   showGoal();
+  $("billing").value = c.billing || "cpm";
+  $("cpc").value = amount(c.cpc);
+  showBilling();
   $("pacing").value = c.pacing || "asap";
   $("cap").value = c.frequency.impressions;
   $("hours").value = c.frequency.hours;
@@ -238,6 +249,7 @@ if (id) {
   }
 } else addAd();
 showGoal();
+showBilling();
 check();
 plan();
 document.body.dataset.ready = "yes";

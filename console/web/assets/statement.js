@@ -1,4 +1,4 @@
-import { $, api, count, el, empty, fill, money, page, shopPath, table, today, w, when } from "./core.js";
+import { $, api, el, empty, fill, money, page, shopPath, table, today, w, when } from "./core.js";
 
 // months are the last two years', the newest first.
 const first = today().slice(0, 7);
@@ -32,7 +32,7 @@ const statement = () => fill($("statement"), async () => {
     const lines = [line("statement.opening", r.opening_balance), line("statement.deposits", r.deposits, "+ "), line("statement.media", r.media_cost, "− "), line("statement.fee", r.fee, "− "), line("statement.closing", r.closing_balance, "", true)];
     return [
       table(name(month), [{ name: w("statement.item"), cell: (l) => (l.strong ? el("b", {}, w(l.key)) : w(l.key)) }, { name: r.currency, num: true, cell: (l) => (l.strong ? el("b", {}, l.text) : l.text) }], lines),
-      el("p", { class: "help" }, w("statement.wins", { n: Number(r.wins), billed: money(r.billed) }), Number(r.house) ? ` ${w("statement.house", { n: Number(r.house_wins), amount: money(r.house) })}` : ""),
+      el("p", { class: "help" }, w("statement.wins", { n: Number(r.wins), billed: money(r.billed) }), Number(r.clicks) ? ` ${w("statement.clicks", { n: Number(r.clicks), amount: money(r.click_cost) })}` : "", Number(r.house) ? ` ${w("statement.house", { n: Number(r.house_wins), amount: money(r.house) })}` : ""),
     ];
   }).flat();
 });
