@@ -81,7 +81,7 @@ func (o *Offer) Run(ctx context.Context) (*Offered, error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("load: epoll: %w", err)
 	}
-	defer unix.Close(r.epoll)
+	defer func() { _ = unix.Close(r.epoll) }()
 	defer r.hangUp()
 	r.lanes = make([]lane, min(cmp.Or(o.Connections, 1024), maxPool))
 	for i := range r.lanes {

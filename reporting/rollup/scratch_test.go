@@ -33,7 +33,7 @@ func fromScratch(t *testing.T, conn driver.Conn) {
 			for name := range strings.FieldsSeq(scratch[m.Name]) {
 				if strings.HasPrefix(sql, "CREATE OR REPLACE VIEW grosz."+name+"\n") {
 					require.NoError(t, conn.Exec(t.Context(), scratchName.ReplaceAllString(sql, "grosz.${1}_scratch")), name)
-					t.Cleanup(func() { conn.Exec(t.Context(), "DROP VIEW IF EXISTS grosz."+name+"_scratch") }) //nolint:errcheck // the engine ends soon
+					t.Cleanup(func() { conn.Exec(t.Context(), "DROP VIEW IF EXISTS grosz."+name+"_scratch") })
 					made++
 				}
 			}
