@@ -170,7 +170,8 @@ func variants(w, h int) map[string]*Banner {
 func int64AsNano(n int) money.Nano { return money.Nano(n) }
 
 // probe measures each frame: whether anything sticks out, and whether a text
-// that must be whole is not.
+// that must be whole is not. Two slides of a carousel are there while one
+// gives way to the next.
 const probe = `<script>addEventListener("load",function(){setTimeout(function(){var out=[];
 document.querySelectorAll("iframe").forEach(function(f){var d=f.contentDocument,r=d.querySelector(".gz"),w=+f.width,h=+f.height,bad=[];
 if(d.documentElement.scrollWidth>w||d.documentElement.scrollHeight>h)bad.push("document "+d.documentElement.scrollWidth+"x"+d.documentElement.scrollHeight);
@@ -178,7 +179,9 @@ if(r.scrollWidth>r.clientWidth||r.scrollHeight>r.clientHeight)bad.push("root "+r
 r.querySelectorAll(".p,.b,.h,.b>span,b,.i").forEach(function(e){var q=e.getBoundingClientRect();
 if(q.right>w+.5||q.bottom>h+.5||q.left<-.5||q.top<-.5)bad.push(e.className+"/"+e.tagName+" out "+[q.left,q.top,q.right,q.bottom].map(Math.round));
 if((e.className==="i"||e.className==="i e")&&(q.width<20||q.height<20))bad.push("picture "+Math.round(q.width)+"x"+Math.round(q.height));});
-var cells=[...r.querySelectorAll(".p,a.b")].filter(function(e){return getComputedStyle(e).visibility==="visible"}).map(function(e){return e.getBoundingClientRect()});
+var cells=[...r.querySelectorAll(".p,a.b")].filter(function(e){return getComputedStyle(e).visibility==="visible"});
+var slides=cells.filter(function(e){return e.matches(".y>.p")});if(slides.length>2)bad.push(slides.length+" slides at once");
+cells=cells.filter(function(e){return !e.matches(".y>.p")||e===slides[slides.length-1]}).map(function(e){return e.getBoundingClientRect()});
 for(var i=0;i<cells.length;i++)for(var j=i+1;j<cells.length;j++){var a=cells[i],b=cells[j];
 if(Math.min(a.right,b.right)-Math.max(a.left,b.left)>1&&Math.min(a.bottom,b.bottom)-Math.max(a.top,b.top)>1)bad.push("overlap "+i+" "+j);}
 r.querySelectorAll(".d").forEach(function(e){var p=e.closest(".p"),q=e.getBoundingClientRect(),z=p.getBoundingClientRect();if(q.bottom>z.bottom+.5)bad.push("words cut by "+Math.round(q.bottom-z.bottom));});
