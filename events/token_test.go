@@ -365,10 +365,14 @@ func TestTokensOfBilledClicksAllocateNothing(t *testing.T) {
 	tok := sampleToken()
 	tok.ClickPrice, tok.ClickFeeBPS = 1_000_000_000, 500
 	buf, got := make([]byte, 0, TokenMaxLen), Token{Exchange: tok.Exchange}
-	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
+	allocs := testing.AllocsPerRun(200, func() {
 		buf = k.Append(buf[:0], tok)
 		if err := k.Verify(&got, buf, tokenNow, tok.Purpose); err != nil {
 			t.Fatal(err)
 		}
-	}), 0.1)
+	})
+	require.Equal(t, tok.ClickPrice, got.ClickPrice)
+	if !raceEnabled { // the race detector empties pools
+		require.LessOrEqual(t, allocs, 0.1)
+	}
 }
