@@ -152,7 +152,7 @@ func (b *Bidder) bidImp(c *bidContext, i int) NoBidReason {
 		return ReasonMalformed
 	}
 	claims := len(c.claims)
-	if r := b.claimImp(c, imp); r != ReasonNone {
+	if r := b.claimImp(c, i); r != ReasonNone {
 		return r
 	}
 	last, before := ReasonMediaNotTaken, len(c.bids)

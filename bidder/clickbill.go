@@ -45,8 +45,8 @@ func (b *Bidder) appendClick(e *events.Event, tok *events.Token) error {
 // much a thousand impressions is for impressions that are billed: here the
 // platform earns its margin.
 func clickTerms(tok *events.Token, camp *campaigns.CompiledCampaign) {
-	if tok.ClickPrice = camp.ClickPrice(); tok.ClickPrice > 0 && tok.FeeCPM == 0 {
-		tok.ClickFeeBPS = tok.FeeBPS
+	if tok.ClickPrice = camp.ClickPrice(); tok.ClickPrice > 0 {
+		tok.ClickFeeBPS = uint32(tok.Fee().Share().BPS)
 	}
 }
 
@@ -66,10 +66,7 @@ func (b *Bidder) clickChance(t *terms, campaign int32) float64 {
 // bill with the fee, at least what it may cost the platform.
 func clickHold(camp *campaigns.CompiledCampaign, pClick float64, media money.Nano) money.Nano {
 	price := camp.ClickPrice()
-	fee := camp.Shop.Fee()
-	if fee.CPM > 0 {
-		fee = money.Fee{}
-	}
+	fee := camp.Shop.Fee().Share()
 	likely := math.Ceil(pClick * float64(money.Add(price, fee.Of(price))))
 	if likely > 0 {
 		return max(media, money.Nano(min(likely, 2*float64(price)))) // no fee is more than the price

@@ -36,10 +36,8 @@ func (x *Exchange) Report() ReportConfig { return x.report }
 // SettleType is the event that settles a bid of a media type (banner, video,
 // native) here; empty for others.
 func (x *Exchange) SettleType(media string) events.Type {
-	for code := range x.settle {
-		if m := uint8(code); m != events.MediaNone && events.MediaName(m) == media {
-			return events.SettleType(x.settle[m])
-		}
+	if m := events.MediaCode(media); m != events.MediaNone {
+		return events.SettleType(x.settle[m])
 	}
 	return ""
 }

@@ -79,20 +79,11 @@ func (b *Bidder) foldProof(e *events.Event) {
 	case e.Settles && !e.Test && e.PriceStatus != events.PriceReport:
 		p.noticed(e)
 	case proves(e, x.SettleType(e.Media)) && e.TimeMS-e.BidMS < proofWaitMS:
-		until := e.BidMS + proofWaitMS + x.holdFor(mediaCode(e.Media)).Milliseconds()
+		until := e.BidMS + proofWaitMS + x.holdFor(events.MediaCode(e.Media)).Milliseconds()
 		if until > b.clock.NowMS() { // else the log is read from far back
 			p.await(outcomeKey(e.BidID), proof{bid: e.BidID, bidMS: e.BidMS, untilMS: until, exchange: x.number})
 		}
 	}
-}
-
-func mediaCode(name string) uint8 {
-	for m := events.MediaBanner; m <= events.MediaNative; m++ {
-		if events.MediaName(m) == name {
-			return m
-		}
-	}
-	return 0
 }
 
 func (p *proofs) await(key uint64, a proof) {

@@ -227,14 +227,15 @@ func (f *offers) writeMetrics(w io.Writer) {
 // claimed is an impression that a request has taken.
 type claimed struct{ key, slot uint64 }
 
-// claimImp takes the imp for this request's exchange, if no other has it.
-func (b *Bidder) claimImp(c *bidContext, imp *openrtb.Imp) NoBidReason {
+// claimImp takes the i-th imp for this request's exchange, if no other has it.
+func (b *Bidder) claimImp(c *bidContext, i int) NoBidReason {
 	if b.recalled != nil {
-		return b.recallOffer(c, imp)
+		return b.recalled.offer(i)
 	}
 	if b.offers == nil || len(b.exchanges) < 2 || c.view.Test {
 		return ReasonNone
 	}
+	imp := &c.view.Imps[i]
 	key, slot, life := b.offers.offerKey(c, imp)
 	if key == 0 {
 		return ReasonNone
@@ -248,7 +249,7 @@ func (b *Bidder) claimImp(c *bidContext, imp *openrtb.Imp) NoBidReason {
 	if r == ReasonNone {
 		c.claims = append(c.claims, claimed{key, slot})
 	} else {
-		c.passedOver(imp, r)
+		c.notOffered = append(c.notOffered, notOffered{i, r})
 	}
 	return r
 }

@@ -1,7 +1,6 @@
 package bidder
 
 import (
-	"github.com/grosz/grosz/bidder/openrtb"
 	"github.com/grosz/grosz/bidder/privacy"
 	"github.com/grosz/grosz/bidder/value"
 	"github.com/grosz/grosz/campaigns"
@@ -184,19 +183,10 @@ func (b *Bidder) winRate(c *bidContext, media uint8) float32 {
 // live counts. One that recalls a person has counts of its own.
 func (b *Bidder) onlyAsks() bool { return b.shadowed && b.recalled == nil }
 
-// passedOver notes why an imp was left to another exchange.
-func (c *bidContext) passedOver(imp *openrtb.Imp, r NoBidReason) {
-	for i := range c.view.Imps {
-		if &c.view.Imps[i] == imp {
-			c.notOffered = append(c.notOffered, notOffered{i, r})
-		}
-	}
-}
-
-// recallOffer is claimImp's answer then.
-func (b *Bidder) recallOffer(c *bidContext, imp *openrtb.Imp) NoBidReason {
-	for _, n := range b.recalled.refused {
-		if n.imp < len(c.view.Imps) && &c.view.Imps[n.imp] == imp {
+// offer is claimImp's answer then.
+func (r *recalled) offer(imp int) NoBidReason {
+	for _, n := range r.refused {
+		if n.imp == imp {
 			return n.reason
 		}
 	}

@@ -89,10 +89,7 @@ func newGoal(cc *CompiledCampaign) *goal {
 		return nil
 	}
 	fee := cc.Shop.Fee()
-	if fee.CPM > 0 {
-		fee.BPS = 0 // as Fee.Of takes it
-	}
-	net := 1 / (1 + float64(max(fee.BPS, 0))/10_000)
+	net := 1 / (1 + float64(max(fee.Share().BPS, 0))/10_000)
 	out := &goal{Goal: g, fee: float64(max(fee.CPM, 0)), cpc: float64(g.MaxCPC) * net, cpo: float64(g.TargetCPO) * net, hasCPM: cc.Bid.CPM > 0, neededOrders: g.NeedsOrders()}
 	if g.TargetROASBPS > 0 {
 		out.roas = 10_000 / float64(g.TargetROASBPS) * net

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 	"time"
 
@@ -112,6 +113,9 @@ func MediaName(code uint8) string {
 	}
 	return ""
 }
+
+// MediaCode is the code of a word, MediaNone for an unknown one.
+func MediaCode(name string) uint8 { return uint8(max(slices.Index(mediaNames[:], name), 0)) }
 
 // Codes of the event that settles.
 const (

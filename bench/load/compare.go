@@ -141,8 +141,7 @@ func median[T cmp.Ordered](rounds []Round, of func(Round) T) T {
 	for _, r := range rounds {
 		list = append(list, of(r))
 	}
-	slices.Sort(list)
-	return list[len(list)/2]
+	return medianOf(list)
 }
 
 // Print writes the table; ratios are to the first row.
@@ -150,8 +149,8 @@ func Print(w io.Writer, rows []Row) {
 	fmt.Fprintf(w, "%-24s %10s %6s %12s %6s %21s %9s %9s %9s %9s %8s %7s\n", "server", "req/s", "×", "CPU/req", "×", "least–most", "p50", "p90", "p99", "p99.9", "RSS MB", "errors")
 	for _, r := range rows {
 		a := rows[0]
-		fmt.Fprintf(w, "%-24s %10.0f %6.2f %12s %6.2f %21s %9s %9s %9s %9s %8.0f %7d\n", r.Name, r.PerSecond, ratio(r.PerSecond, a.PerSecond),
-			micro(r.CPUPerRequest), ratio(float64(r.CPUPerRequest), float64(a.CPUPerRequest)), micro(r.CPURange[0])+"–"+micro(r.CPURange[1]),
+		fmt.Fprintf(w, "%-24s %10.0f %6.2f %12s %6.2f %21s %9s %9s %9s %9s %8.0f %7d\n", r.Name, r.PerSecond, Ratio(r.PerSecond, a.PerSecond),
+			micro(r.CPUPerRequest), Ratio(float64(r.CPUPerRequest), float64(a.CPUPerRequest)), micro(r.CPURange[0])+"–"+micro(r.CPURange[1]),
 			micro(r.P50), micro(r.P90), micro(r.P99), micro(r.P999), float64(r.RSS)/(1<<20), r.Errors)
 	}
 	for _, r := range rows {
@@ -163,7 +162,8 @@ func Print(w io.Writer, rows []Row) {
 	}
 }
 
-func ratio(a, b float64) float64 {
+// Ratio is a ÷ b, 0 where there is nothing to relate to.
+func Ratio(a, b float64) float64 {
 	if b == 0 {
 		return 0
 	}

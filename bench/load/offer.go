@@ -67,8 +67,8 @@ func (o *Offered) Useful() float64 { return float64(o.InTime-o.Shed) / o.Took.Se
 // P is a percentile of the latency.
 func (o *Offered) P(q float64) time.Duration { return time.Duration(o.Latency.ValueAtQuantile(q)) }
 
-// share of the requests that were due.
-func (o *Offered) share(n int64) float64 { return 100 * float64(n) / float64(max(o.Due, 1)) }
+// Share is n in percent of the requests that were due.
+func (o *Offered) Share(n int64) float64 { return 100 * float64(n) / float64(max(o.Due, 1)) }
 
 func newOffered() *Offered {
 	return &Offered{Latency: hdrhistogram.New(1000, maxLatency, 3), Lag: hdrhistogram.New(1000, maxLatency, 3)}
@@ -180,8 +180,8 @@ func PrintSteps(w io.Writer, steps []Step) {
 	for _, s := range steps {
 		g := s.Got
 		fmt.Fprintf(w, "%-18s %6.2f %8.0f %9.0f %7.2f %9s %9s %9s %9s %8d %8.3f %8.2f %6s %5.0f %5.0f\n", s.Target.Name, s.Times,
-			float64(g.Due)/g.Took.Seconds(), s.PerSecond(), g.share(g.Shed), milli(g.P(50)), milli(g.P(90)), milli(s.P99()), milli(g.P(99.9)),
-			g.Late, g.share(g.Late), g.share(g.Unsent), milli(time.Duration(g.Lag.ValueAtQuantile(99))),
+			float64(g.Due)/g.Took.Seconds(), s.PerSecond(), g.Share(g.Shed), milli(g.P(50)), milli(g.P(90)), milli(s.P99()), milli(g.P(99.9)),
+			g.Late, g.Share(g.Late), g.Share(g.Unsent), milli(time.Duration(g.Lag.ValueAtQuantile(99))),
 			100*s.CPU.Seconds()/g.Wall.Seconds(), 100*g.CPU.Seconds()/g.Wall.Seconds())
 	}
 	for _, s := range steps {

@@ -55,11 +55,10 @@ func (c *benchConfig) Validate() error {
 // runBench measures the bidder process, with all its work and events on,
 // against two reference servers, in one run.
 func runBench(ctx context.Context, e env, args []string) error {
-	if len(args) > 0 && args[0] == "world" {
-		return runBenchWorld(ctx, e, args[1:])
-	}
 	if len(args) > 0 {
 		switch args[0] {
+		case "world":
+			return runBenchWorld(ctx, e, args[1:])
 		case "events":
 			return runBenchEvents(ctx, e, args[1:])
 		case "sizes":
@@ -82,9 +81,9 @@ func runBench(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	targets, err := benchTargets(ctx, e, self, &c)
 	defer targets.stop()

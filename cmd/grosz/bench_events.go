@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/grosz/grosz/bench/stream"
@@ -101,9 +100,9 @@ func eventWays() []eventWay {
 
 // startBroker runs the embedded broker as a process of its own.
 func startBroker(e env, dir string) (addr string, stop func(), err error) {
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return "", nil, fmt.Errorf("find this program: %w", err)
+		return "", nil, err
 	}
 	addr = freeAddr()
 	cmd := exec.Command(self, "broker", "--data", dir, "--broker", addr)
@@ -111,8 +110,5 @@ func startBroker(e env, dir string) (addr string, stop func(), err error) {
 	if err := cmd.Start(); err != nil {
 		return "", nil, fmt.Errorf("start a broker: %w", err)
 	}
-	return addr, func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // it was told to
-	}, nil
+	return addr, func() { end(cmd) }, nil
 }

@@ -70,7 +70,7 @@ func bidderLines(rows []load.Row, mallocs float64) []string {
 			line := fmt.Sprintf("BenchmarkBidder/%s 1 %d cpu-ns/request %.0f requests/s", short(r.Name), x.CPU.Nanoseconds(), x.PerSecond)
 			if i == 2 {
 				line += fmt.Sprintf(" %.3f cpu/204 %.3f rate/fixed %.3f mallocs/request",
-					ratioOf(float64(x.CPU), float64(rows[0].Rounds[k].CPU)), ratioOf(x.PerSecond, rows[1].Rounds[k].PerSecond), mallocs)
+					load.Ratio(float64(x.CPU), float64(rows[0].Rounds[k].CPU)), load.Ratio(x.PerSecond, rows[1].Rounds[k].PerSecond), mallocs)
 			}
 			out = append(out, line)
 		}
@@ -90,23 +90,16 @@ func loadLines(list []load.Step, top float64) []string {
 		for k, p99 := range s.P99s {
 			line := fmt.Sprintf("BenchmarkLoad/%s/%g 1 %d p99-ns", name, s.Times, p99.Nanoseconds())
 			if f, ok := fixed[s.Times]; ok && name == "grosz" {
-				line += fmt.Sprintf(" %.3f p99/fixed", ratioOf(float64(p99), float64(f.P99s[k])))
+				line += fmt.Sprintf(" %.3f p99/fixed", load.Ratio(float64(p99), float64(f.P99s[k])))
 			}
 			if name == "grosz" {
-				line += fmt.Sprintf(" %.0f useful/s %.4f useful/top %.5f late-%% %.3f shed-%% %.3f unsent-%%", s.Useful[k], ratioOf(s.Useful[k], top),
-					100*float64(s.Got.Late)/float64(max(s.Got.Due, 1)), 100*float64(s.Got.Shed)/float64(max(s.Got.Due, 1)), 100*float64(s.Got.Unsent)/float64(max(s.Got.Due, 1)))
+				line += fmt.Sprintf(" %.0f useful/s %.4f useful/top %.5f late-%% %.3f shed-%% %.3f unsent-%%", s.Useful[k], load.Ratio(s.Useful[k], top),
+					s.Got.Share(s.Got.Late), s.Got.Share(s.Got.Shed), s.Got.Share(s.Got.Unsent))
 			}
 			out = append(out, line)
 		}
 	}
 	return out
-}
-
-func ratioOf(a, b float64) float64 {
-	if b == 0 {
-		return 0
-	}
-	return a / b
 }
 
 // short is a server's name without blanks.

@@ -46,9 +46,9 @@ func runBenchSizes(ctx context.Context, e env, args []string) error {
 	if _, err := config.Load("bench sizes", args, e.environ, &c, e.out); err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	dir := c.Dir
 	if dir == "" {
@@ -108,8 +108,8 @@ func sizeLines(w io.Writer, c *benchSizesConfig, rows []load.Row) (lines []strin
 		a, b := small.Rounds[k], large.Rounds[k]
 		lines = append(lines,
 			fmt.Sprintf("BenchmarkSizes/%d 1 %d cpu-ns/request %.0f requests/s", c.Small, a.CPU.Nanoseconds(), a.PerSecond),
-			fmt.Sprintf("BenchmarkSizes/%d 1 %d cpu-ns/request %.0f requests/s %.3f cpu/small", c.Large, b.CPU.Nanoseconds(), b.PerSecond, ratioOf(float64(b.CPU), float64(a.CPU))))
+			fmt.Sprintf("BenchmarkSizes/%d 1 %d cpu-ns/request %.0f requests/s %.3f cpu/small", c.Large, b.CPU.Nanoseconds(), b.PerSecond, load.Ratio(float64(b.CPU), float64(a.CPU))))
 	}
-	fmt.Fprintf(w, "%d campaigns cost %.2f times the CPU of %d a request\n", c.Large, ratioOf(float64(large.CPUPerRequest), float64(small.CPUPerRequest)), c.Small)
+	fmt.Fprintf(w, "%d campaigns cost %.2f times the CPU of %d a request\n", c.Large, load.Ratio(float64(large.CPUPerRequest), float64(small.CPUPerRequest)), c.Small)
 	return lines
 }

@@ -33,6 +33,12 @@ func (m *measured) stop() {
 	}
 }
 
+// end tells a process to stop, and waits until it has.
+func end(cmd *exec.Cmd) {
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Wait() // it was told to
+}
+
 // reference starts a reference server.
 func (m *measured) reference(ctx context.Context, self, kind string, answer int) error {
 	p, err := load.Start(ctx, self, nil, "bench", "--server", kind, "--answer-bytes", strconv.Itoa(answer))
@@ -54,7 +60,7 @@ func (m *measured) grosz(ctx context.Context, e env, self, name, dir string, arg
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start grosz up: %w", err)
 	}
-	m.stops = append(m.stops, func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	m.stops = append(m.stops, func() { end(cmd) })
 	m.metrics, m.dirs = "http://"+metrics+"/metrics", append(m.dirs, dir)
 	start := time.Now()
 	if err := m.waitBidding(ctx, "http://"+bidder, campaignsOf(dir)); err != nil {

@@ -64,9 +64,9 @@ func newChaosStack(c *chaosConfig, e env) (s *chaosStack, err error) {
 
 // make prepares the processes of a list of children.
 func (s *chaosStack) make(list []child) error {
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	logs := filepath.Join(s.cfg.Dir, "logs")
 	if err := os.MkdirAll(logs, 0o700); err != nil {

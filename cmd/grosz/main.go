@@ -162,3 +162,12 @@ func runVersion(_ context.Context, e env, _ []string) error {
 	_, err := fmt.Fprintln(e.out, "grosz", version)
 	return err
 }
+
+// thisProgram is the file that runs, to start further roles of it.
+func thisProgram() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	return self, nil
+}

@@ -51,9 +51,9 @@ func newStormNodes(c *stormConfig, e env) (*stormNodes, error) {
 	if len(n.kafka) == 0 {
 		n.kafka = []string{freeAddr()}
 	}
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, err
 	}
 	n.make()
 	logs := filepath.Join(c.Dir, "logs")

@@ -90,9 +90,9 @@ func runUp(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	defer lock.Close()
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: append(slices.Clip(e.environ), c.secrets()...), lock: lock}
 	children := c.children()

@@ -23,6 +23,15 @@ func (f Fee) Of(net Nano) Nano {
 	return net.Fee(f.BPS)
 }
 
+// Share is the fee without what is taken a thousand impressions: of what is not
+// billed by impressions.
+func (f Fee) Share() Fee {
+	if f.CPM != 0 {
+		return Fee{}
+	}
+	return f
+}
+
 // ErrFee is what Check wraps.
 var ErrFee = errors.New("bad fee")
 

@@ -116,11 +116,8 @@ func (l *Lost) Share(exchange int, nowMS int64) float64 {
 	billed, silent := x.reported(nowMS)
 	most := lostReported
 	if billed < reportLeast {
-		keep := 1.0
-		if x.lastMS != 0 {
-			keep = math.Exp(-float64(max(nowMS-x.lastMS, 0)) / shownFadeMS)
-		}
-		billed, silent, most = x.shown*keep, x.silent*keep, lostShown
+		x.fade(nowMS)
+		billed, silent, most = x.shown, x.silent, lostShown
 	}
 	n := billed + lostPrior
 	share := silent / n

@@ -34,7 +34,6 @@ const fillGoals = `INSERT INTO grosz.goal_touches (shop_id, goal, id, version, t
 WITH
 	(SELECT groupArray((shop, goal, id, time, user, click_bid, click_window, view_window)) FROM grosz.attribution_goals
 		WHERE NOT clean AND shop ` + ofWork + ` AND cityHash64(shop, goal, id) %% %[2]d = %[3]d) AS stale,
-	wanted AS (SELECT g.1 AS shop, g.2 AS goal, g.3 AS id, g.4 AS time, g.5 AS user, g.6 AS click_bid, g.7 AS click_window, g.8 AS view_window FROM (SELECT arrayJoin(stale) AS g)),
 %[4]s
 SELECT w.shop, w.goal, w.id, %[1]d, w.time, w.user, w.click_bid, w.click_window, w.view_window, arrayMin(arrayPushBack(arrayMap(t -> least(t.3, toDateTime64(t.4, 3, 'UTC')), f.touches), w.time)), f.touches
 FROM wanted AS w

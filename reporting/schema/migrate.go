@@ -36,7 +36,7 @@ var PriceFacts string
 //go:embed migrations/seen_facts.inc
 var SeenFacts string
 
-// FoundTouches is likewise the last touches of goals, for a table `wanted`.
+// FoundTouches is likewise the last touches of goals, for an array `stale`.
 //
 //go:embed migrations/found_touches.inc
 var FoundTouches string

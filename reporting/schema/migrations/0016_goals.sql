@@ -15,8 +15,7 @@ CREATE TABLE IF NOT EXISTS grosz.goal_touches
     click_window    UInt32                   COMMENT 'seconds, as the shop had it then' CODEC(ZSTD(1)),
     view_window     UInt32                   COMMENT 'seconds, as the shop had it then' CODEC(ZSTD(1)),
     known_from      DateTime64(3, 'UTC')     COMMENT 'the earliest of what the row says: of the goal, its touches and their bids' CODEC(ZSTD(1)),
-    touches         Array(Tuple(model LowCardinality(String), matched_by LowCardinality(String), time DateTime64(3, 'UTC'), hour DateTime('UTC'), bid UUID, campaign UInt32, creative UInt32,
-        exchange LowCardinality(String), media LowCardinality(String), currency LowCardinality(String), shop_currency LowCardinality(String), product String)) COMMENT 'the last touch of each model within its window; hour is the bid''s' CODEC(ZSTD(1))
+    touches         {{touches_type}} COMMENT 'the last touch of each model within its window; hour is the bid''s' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (shop_id, goal, id)
@@ -66,8 +65,7 @@ CREATE OR REPLACE VIEW grosz.attribution_goals
     view_window    UInt32                 COMMENT 'how long before the goal a view counts, seconds',
     known          Bool                   COMMENT 'it was worked out from what is known of the goal now',
     clean          Bool                   COMMENT 'and no event came since that might be a touch of it',
-    touches        Array(Tuple(model LowCardinality(String), matched_by LowCardinality(String), time DateTime64(3, 'UTC'), hour DateTime('UTC'), bid UUID, campaign UInt32, creative UInt32,
-        exchange LowCardinality(String), media LowCardinality(String), currency LowCardinality(String), shop_currency LowCardinality(String), product String)) COMMENT 'what was worked out'
+    touches        {{touches_type}} COMMENT 'what was worked out'
 )
 AS WITH
     (SELECT groupArray((shop_id, hour)) FROM grosz.attribution_dirty WHERE part = 0) AS dirty,
@@ -82,7 +80,7 @@ AS WITH
         FROM grosz.conversions AS v
     ),
     windows AS (
-        SELECT s.shop_id AS shop, if(s.click_window = 0, 2592000, s.click_window) AS click, if(s.view_window = 0, 86400, s.view_window) AS view
+        SELECT s.shop_id AS shop, s.click_window AS click, s.view_window AS view
         FROM grosz.shops AS s FINAL
     ),
     -- The first time at which people, and clicks of bids, were met in the hours
@@ -144,13 +142,11 @@ CREATE OR REPLACE VIEW grosz.attribution_touches
     net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back',
     value_currency LowCardinality(String) COMMENT 'currency of value and net',
     live           Bool                   COMMENT 'its touches were worked out from the events just now',
-    touches        Array(Tuple(model LowCardinality(String), matched_by LowCardinality(String), time DateTime64(3, 'UTC'), hour DateTime('UTC'), bid UUID, campaign UInt32, creative UInt32,
-        exchange LowCardinality(String), media LowCardinality(String), currency LowCardinality(String), shop_currency LowCardinality(String), product String)) COMMENT 'the last touch of each model within its window'
+    touches        {{touches_type}} COMMENT 'the last touch of each model within its window'
 )
 AS WITH
     -- Which goals are worked out from the events is decided once.
     (SELECT groupArray((shop, goal, id, time, user, click_bid, click_window, view_window)) FROM grosz.attribution_goals WHERE NOT clean) AS stale,
-    wanted AS (SELECT g.1 AS shop, g.2 AS goal, g.3 AS id, g.4 AS time, g.5 AS user, g.6 AS click_bid, g.7 AS click_window, g.8 AS view_window FROM (SELECT arrayJoin(stale) AS g)),
 {{found_touches}}
 SELECT g.shop AS shop, g.goal AS goal, g.id AS id, g.day AS day, g.time AS time, g.user AS user, g.status AS status, g.value AS value, g.net AS net, g.value_currency AS value_currency,
     toBool((g.shop, g.goal, g.id) IN (SELECT shop, goal, id FROM wanted)) AS live,
@@ -256,7 +252,6 @@ AS WITH
     ),
     -- Bids of touches that were not looked for yet, or whose hour got bids since.
     (SELECT groupArray((shop, goal, id, time, user, click_bid, click_window, view_window)) FROM grosz.attribution_goals WHERE NOT clean) AS stale,
-    wanted AS (SELECT g.1 AS shop, g.2 AS goal, g.3 AS id, g.4 AS time, g.5 AS user, g.6 AS click_bid, g.7 AS click_window, g.8 AS view_window FROM (SELECT arrayJoin(stale) AS g)),
 {{found_touches}},
     (SELECT groupUniqArray((shop, bid, hour)) FROM (
         SELECT f.shop AS shop, t.5 AS bid, t.4 AS hour FROM found AS f ARRAY JOIN f.touches AS t
