@@ -177,7 +177,9 @@ func TestRemarketingFollowsTheCart(t *testing.T) {
 }
 
 func TestWithoutALegalBasisNobodyIsKnown(t *testing.T) {
-	w := shopWorld(t, remarketing(1), openCampaign(2))
+	dearer := remarketing(1)
+	dearer.Bid.CPM *= 2
+	w := shopWorld(t, dearer, openCampaign(2))
 	w.send(7, shopKey, `{"events":[{"type":"cart_add","user":{"uid":"`+uid+`"},"product":"b","quantity":1,"price":"900"}]}`)
 	w.shopSpooled()
 	require.Equal(t, "1", w.bid("burl", personRequest("")).SeatBid[0].Bid[0].CID)

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/grosz/grosz/bidder/value"
-	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -17,7 +16,7 @@ func (b *Bidder) goalCPM(t *terms, campaign int32, orders bool) money.CPM {
 	camp := c.state.Snapshot.Campaigns[campaign]
 	b.placement(t)
 	w := &c.learnt.worth
-	*w = campaigns.Worth{Margin: b.clickMargin()}
+	w.Click, w.Order, w.OrderValue, w.Control, w.Margin = 0, 0, 0, 0, b.clickMargin() // GoalCPM sets the rest
 	if b.recallWorth(t, campaign, w) {
 		return c.state.Snapshot.GoalCPM(campaign, c.matcher, w)
 	}

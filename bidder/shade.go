@@ -93,7 +93,7 @@ func (b *Bidder) awaits(t *terms, o *bid) {
 func (t *terms) opportunity(p *plan.Pace, campaign int32, v, least money.CPM, drawn uint64, back money.Rate) {
 	c, first := t.c, t.firstPrice()
 	p.Asked(c.exchange.number, first)
-	if first && plan.Wishes(drawn) {
+	if first && p.Wishes(drawn) {
 		p.Wish(plan.Wish{
 			Exchange: c.exchange.number, Group: t.priceGroup(), Value: v, Floor: least,
 			NanoPerCPM: float64(gross(money.NanoUnit/1000, back, c.state.Snapshot.Campaigns[campaign].Shop.Fee())) / money.NanoUnit,

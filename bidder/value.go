@@ -20,7 +20,7 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 	if len(matches) == 0 {
 		return ReasonNoCampaign
 	}
-	last := ReasonNone
+	last, drawn := ReasonNone, uint64(0)
 	for _, m := range matches {
 		top, currency := snap.TopCPM(m)
 		to, back, ok := c.rates.of(c.state.Rates, currency, c.currency)
@@ -47,7 +47,10 @@ func (b *Bidder) value(t *terms, matches []int32) NoBidReason {
 		} else {
 			cpm = inCurrency(b.tired(c, m, snap.BidCPM(m, c.matcher)), to)
 		}
-		tie, k := c.draw(), uint32(0)
+		if drawn == 0 {
+			drawn = c.draw()
+		}
+		tie, k := mixed(drawn, m), uint32(0)
 		if p := c.state.paces[m]; p != nil && cpm > 0 && cpm >= least {
 			if !b.shadowed {
 				t.opportunity(p, m, cpm, least, tie, back)
@@ -82,6 +85,15 @@ func inCurrency(p money.CPM, to money.Rate) money.CPM {
 		return p
 	}
 	return p.ConvertDown(to)
+}
+
+// mixed makes of one draw for all a random number for each campaign: by the
+// finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+func mixed(drawn uint64, campaign int32) uint64 {
+	z := drawn + uint64(campaign+1)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
 }
 
 // draw returns 64 random bits.

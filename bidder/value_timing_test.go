@@ -29,11 +29,15 @@ func BenchmarkValueToHold(b *testing.B) {
 			b.Run(fmt.Sprintf("candidates=%d/at=%d", n, at), func(b *testing.B) {
 				w, t := goalTerms(b, n)
 				t.c.at = at
-				if at == 1 {
-					taughtPrices(w.b.exchanges["burl"])
-				}
 				matches := t.c.matches()
 				require.Len(b, matches, n)
+				if at == 1 { // prices are known, and the plan has seen how many opportunities there are
+					taughtPrices(w.b.exchanges["burl"])
+					for range 50_000 {
+						w.valueToHold(t, matches)
+					}
+					w.b.plan(0, 1)
+				}
 				var own, reference time.Duration
 				least := time.Hour
 				var block [1024]byte

@@ -147,6 +147,8 @@ type Worth struct {
 // NoLimit is the value of a limit that is not set.
 const NoLimit money.CPM = math.MaxInt64
 
+var unlimited = [NumLimits]money.CPM{NoLimit, NoLimit, NoLimit, NoLimit, NoLimit, NoLimit, NoLimit, NoLimit}
+
 // HasGoal tells whether the campaign's bid is made by GoalCPM, and whether
 // that asks about orders.
 func (s *Snapshot) HasGoal(campaign int32) (goal, orders bool) {
@@ -161,21 +163,14 @@ func (s *Snapshot) HasGoal(campaign int32) (goal, orders bool) {
 func (s *Snapshot) GoalCPM(campaign int32, m *Matcher, w *Worth) money.CPM {
 	q := &s.index.prices[campaign]
 	g := q.goal
-	for i := range w.Values {
-		w.Values[i] = NoLimit
-	}
+	w.Values, w.Bound = unlimited, LimitCPM
+	least := NoLimit
 	factor, raise, p, most := s.factors(campaign, m)
 	if g.hasCPM {
-		w.Values[LimitCPM] = p
-	}
-	if most > 0 {
-		w.Values[LimitMaxCPM] = most
+		least = w.allow(LimitCPM, p, least)
 	}
 	if g.MaxCPC > 0 {
-		w.Values[LimitCPC] = floorCPM(w.Click*g.cpc*raise - g.fee)
-	}
-	if g.click > 0 {
-		w.Values[LimitBilled] = floorCPM(w.Click * g.click * (1 - w.Margin))
+		least = w.allow(LimitCPC, floorCPM(w.Click*g.cpc*raise-g.fee), least)
 	}
 	if g.neededOrders {
 		orders := w.Click * w.Order * factor
@@ -183,22 +178,30 @@ func (s *Snapshot) GoalCPM(campaign int32, m *Matcher, w *Worth) money.CPM {
 			orders *= w.Control
 		}
 		if g.TargetCPO > 0 {
-			w.Values[LimitCPO] = floorCPM(orders*g.cpo - g.fee)
+			least = w.allow(LimitCPO, floorCPM(orders*g.cpo-g.fee), least)
 		}
 		if g.TargetROASBPS > 0 {
-			w.Values[LimitROAS] = floorCPM(orders*w.OrderValue*g.roas - g.fee)
+			least = w.allow(LimitROAS, floorCPM(orders*w.OrderValue*g.roas-g.fee), least)
 		}
 		if g.ShareBPS > 0 {
-			w.Values[LimitShare] = floorCPM(orders*w.OrderValue*g.share - g.fee)
+			least = w.allow(LimitShare, floorCPM(orders*w.OrderValue*g.share-g.fee), least)
 		}
 	}
-	bound, least := LimitCPM, w.Values[LimitCPM]
-	for l := LimitCPM + 1; l < NumLimits; l++ {
-		if v := w.Values[l]; v < least {
-			bound, least = l, v
-		}
+	if most > 0 {
+		least = w.allow(LimitMaxCPM, most, least)
 	}
-	w.Bound = bound
+	if g.click > 0 {
+		least = w.allow(LimitBilled, floorCPM(w.Click*g.click*(1-w.Margin)), least)
+	}
+	return least
+}
+
+// allow notes what a limit allows, in the order in which ties are told.
+func (w *Worth) allow(l Limit, v, least money.CPM) money.CPM {
+	if w.Values[l] = v; v < least {
+		w.Bound = l
+		return v
+	}
 	return least
 }
 

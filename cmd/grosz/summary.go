@@ -30,7 +30,13 @@ type summary struct {
 	lines   int
 }
 
-const summaryEvery = 2 * time.Second
+// The summary comes every two seconds, and rarer where asking takes long: it is
+// not to take more than a tenth of a processor.
+const (
+	summaryEvery = 2 * time.Second
+	summaryRest  = 9 // times as long as the last one took
+	summaryMost  = time.Minute
+)
 
 // summaryRow is a campaign's line.
 type summaryRow struct {
@@ -63,14 +69,13 @@ func (s *summary) run(ctx context.Context) error {
 		return nil
 	}
 	s.addresses()
-	tick := time.NewTicker(summaryEvery)
-	defer tick.Stop()
 	for {
+		start := time.Now()
 		s.print(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(min(max(summaryEvery, summaryRest*time.Since(start)), summaryMost)):
 		}
 	}
 }

@@ -35,13 +35,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, config: l.config}, nil
+	return &conn{lazy: lazy{Conn: c}, config: l.config}, nil
 }
 
 // conn decides at its first read. One goroutine reads, as net/http and
 // fasthttp do until a request is there.
 type conn struct {
-	net.Conn
+	lazy
 	config  *tls.Config
 	decided bool
 	tls     *tls.Conn
@@ -55,12 +55,12 @@ func (c *conn) Read(b []byte) (int, error) {
 		return c.tls.Read(b)
 	}
 	if c.decided {
-		return c.Conn.Read(b)
+		return c.lazy.Read(b)
 	}
 	if len(b) == 0 {
 		return 0, nil
 	}
-	n, err := c.Conn.Read(b)
+	n, err := c.lazy.Read(b)
 	if n == 0 {
 		return n, err
 	}
@@ -68,7 +68,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	if b[0] != recordHandshake {
 		return n, err
 	}
-	c.tls = tls.Server(&replay{Conn: c.Conn, ahead: append([]byte(nil), b[:n]...)}, c.config)
+	c.tls = tls.Server(&replay{Conn: &c.lazy, ahead: append([]byte(nil), b[:n]...)}, c.config)
 	return c.tls.Read(b)
 }
 
@@ -76,7 +76,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.tls != nil {
 		return c.tls.Write(b)
 	}
-	return c.Conn.Write(b)
+	return c.lazy.Write(b)
 }
 
 func (c *conn) Close() error {

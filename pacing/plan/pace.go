@@ -15,12 +15,14 @@ import (
 type Pace struct {
 	k     atomic.Uint64 // of paceOne: the multiplier, and in the upper half the varied one
 	asked []askedOf     // by exchange
+	every atomic.Uint64 // opportunities in first-price auctions for one wish, a power of two
 
 	mu     sync.Mutex
 	wins   []Won // not taken yet
 	lost   int   // wins beyond maxWaiting: their money is in the account all the same
 	wishes [wishRing]Wish
 	wished int
+	drawn  int // wishes when the plan sampled them last
 
 	report atomic.Pointer[Report]
 }
@@ -32,7 +34,8 @@ const (
 	paceBegin  = 0.25    // before anything is known: rather too little than too much
 	maxWaiting = 100_000 // wins that wait for the next plan
 	wishRing   = 256     // latest first-price opportunities that the plan samples
-	wishEvery  = 8       // opportunities for one of them
+	wishLeast  = 8       // opportunities for one of them, where there are few
+	wishMost   = 1 << 12 // and where there are many: the ring is filled twice between two samples
 	varyEvery  = 32      // opportunities for one that is bid on with the varied multiplier
 )
 
@@ -58,6 +61,7 @@ type Wish struct {
 // NewPace makes room for exchanges 0 to n−1.
 func NewPace(n int) *Pace {
 	p := &Pace{asked: make([]askedOf, n)}
+	p.every.Store(wishLeast)
 	p.set(paceBegin, paceBegin)
 	return p
 }
@@ -106,7 +110,7 @@ func (p *Pace) Asked(exchange uint16, first bool) {
 
 // Wishes tells whether an opportunity in a first-price auction is to be
 // sampled.
-func Wishes(drawn uint64) bool { return drawn>>8%wishEvery == 0 }
+func (p *Pace) Wishes(drawn uint64) bool { return drawn>>8&(p.every.Load()-1) == 0 }
 
 // Wish samples one.
 func (p *Pace) Wish(w Wish) {
@@ -141,10 +145,17 @@ func (p *Pace) take(dst []Won) []Won {
 	return dst
 }
 
-// sample copies the latest wishes, into dst.
+// sample copies the latest wishes, into dst, and chooses how many there are to
+// be until the next time.
 func (p *Pace) sample(dst []Wish) []Wish {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	seen, every := p.every.Load()*uint64(p.wished-p.drawn), uint64(wishLeast)
+	for every < wishMost && seen > 2*wishRing*every {
+		every *= 2
+	}
+	p.drawn = p.wished
+	p.every.Store(every)
 	return append(dst[:0], p.wishes[:min(p.wished, wishRing)]...)
 }
 

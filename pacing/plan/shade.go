@@ -17,9 +17,19 @@ const (
 	ratioBins = int((ratioTo - ratioFrom) / ratioStep)
 )
 
-// ratios is ln(Φ/φ) and Φ on a grid.
+// Answers are kept on a coarse grid of sigma and (ln u − mu)/sigma: what lies
+// between them is one of Newton's steps away.
+const (
+	sigmaFrom, sigmaStep   = -4.0, 0.25 // log2 of sigma
+	sigmaBins              = 28
+	targetFrom, targetStep = -6.0, 0.5
+	targetBins             = 48
+)
+
+// ratios is ln(Φ/φ) and Φ on a grid, and where to begin.
 type ratios struct {
 	log, win [ratioBins + 1]float64
+	start    [sigmaBins + 1][targetBins + 1]float32
 }
 
 func newRatios() *ratios {
@@ -29,7 +39,27 @@ func newRatios() *ratios {
 		r.win[i] = normalCDF(z)
 		r.log[i] = math.Log(r.win[i] / normalDensity(z))
 	}
+	for i := range r.start {
+		sigma := math.Exp2(sigmaFrom + float64(i)*sigmaStep)
+		for k := range r.start[i] {
+			target := targetFrom + float64(k)*targetStep
+			r.start[i][k] = float32(r.solve(target, sigma, 0.5*target-0.5))
+		}
+	}
 	return r
+}
+
+// begin is about where the answer is.
+func (r *ratios) begin(target, sigma float64) float64 {
+	i, k := (math.Log2(sigma)-sigmaFrom)/sigmaStep, (target-targetFrom)/targetStep
+	if !(i >= 0 && i < sigmaBins && k >= 0 && k < targetBins) {
+		return 0.5*target - 0.5
+	}
+	a, b := int(i), int(k)
+	i, k = i-float64(a), k-float64(b)
+	x, y := &r.start[a], &r.start[a+1]
+	at := func(row *[targetBins + 1]float32) float64 { return (1-k)*float64(row[b]) + k*float64(row[b+1]) }
+	return (1-i)*at(x) + i*at(y)
 }
 
 func normalCDF(z float64) float64     { return 0.5 * math.Erfc(-z/math.Sqrt2) }
@@ -57,11 +87,17 @@ func lerp(table []float64, z float64) float64 {
 // log value is logValue.
 func (r *ratios) shade(logValue, mu, sigma float64) (logBid, win float64) {
 	target := (logValue - mu) / sigma
-	lo, hi := ratioFrom, math.Min(ratioTo, target)
-	if hi <= lo {
+	if target <= ratioFrom {
 		return logValue - sigma*0.15, 0 // hopeless: the price is far above
 	}
-	z := math.Min(hi, math.Max(lo, 0.5*target-0.5))
+	z := r.solve(target, sigma, r.begin(target, sigma))
+	return mu + sigma*z, r.cdf(z)
+}
+
+// solve finds z for a target above ratioFrom, from where to begin.
+func (r *ratios) solve(target, sigma, z float64) float64 {
+	lo, hi := ratioFrom, math.Max(ratioFrom, math.Min(ratioTo, target))
+	z = math.Min(hi, math.Max(lo, z))
 	for range 12 { // Newton's steps, kept between the bounds
 		ratio := math.Exp(r.at(z))
 		miss := z + math.Log(1+sigma*ratio)/sigma - target
@@ -70,14 +106,14 @@ func (r *ratios) shade(logValue, mu, sigma float64) (logBid, win float64) {
 		} else {
 			lo = z
 		}
-		if math.Abs(miss) < 1e-3 || hi-lo < 1e-3 {
-			break
-		}
 		next := z - miss/(1+math.Max(0, 1+z*ratio)/(1+sigma*ratio))
 		if next <= lo || next >= hi {
 			next = (lo + hi) / 2
 		}
 		z = next
+		if math.Abs(miss) < 0.03 || hi-lo < 1e-3 { // the step has squared what it missed by
+			break
+		}
 	}
-	return mu + sigma*z, r.cdf(z)
+	return z
 }
