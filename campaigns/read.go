@@ -364,7 +364,8 @@ func readLookingFor(p *parser, _ token) (*node, error) {
 func (p *parser) relation(form string) (negated, single bool, err error) {
 	switch {
 	case p.tok.kind == tokCompare && (p.tok.text == "=" || p.tok.text == "!="):
-		return p.tok.text == "!=", true, p.advance()
+		negated = p.tok.text == "!=" // before advance: Go does not say which of two results comes first
+		return negated, true, p.advance()
 	case p.tok.kind == tokWord && p.tok.text == "not":
 		if err := p.advance(); err != nil {
 			return false, false, err

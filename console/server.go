@@ -275,6 +275,13 @@ func newServerMetrics(s *Server) serverMetrics {
 	if set == nil {
 		set = metrics.NewSet()
 	}
+	set.NewGauge("grosz_console_database_log_bytes", func() float64 { return float64(s.store.LogBytes()) })
+	set.NewGauge("grosz_console_database_unsealed", func() float64 {
+		if s.store.Sealed() != nil {
+			return 1
+		}
+		return 0
+	})
 	if p := s.publisher; p != nil {
 		ask := func(pick func(publish.Status) float64) func() float64 {
 			return func() float64 {

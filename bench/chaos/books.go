@@ -83,10 +83,13 @@ type spent struct {
 
 func (b *Books) spent(ctx context.Context) (map[string]spent, error) {
 	out := map[string]spent{}
-	return out, b.query(ctx, "SELECT exchange, currency, toString(sum(amount)), count() FROM grosz.settlements GROUP BY exchange, currency", func(row []string) error {
+	return out, b.query(ctx, "SELECT exchange, currency, toString(sum(amount)), count(), uniqExact(bid) FROM grosz.settlements GROUP BY exchange, currency", func(row []string) error {
 		amount, err := money.ParseNano(row[2])
 		if err != nil {
 			return err
+		}
+		if row[3] != row[4] {
+			return fmt.Errorf("%w: %s has %s settlements of %s bids", ErrBooks, row[0], row[3], row[4])
 		}
 		n, err := strconv.ParseInt(row[3], 10, 64)
 		if _, twice := out[row[0]]; twice {
@@ -97,9 +100,9 @@ func (b *Books) spent(ctx context.Context) (map[string]spent, error) {
 	})
 }
 
-// NotAbove is what must hold at every moment: the reports owe no exchange more
-// than it has billed, nor more bids, and no campaign has been billed more than
-// its budget. The journals are read after the reports: they only grow.
+// NotAbove is what must hold at every moment: no bid is settled twice, the
+// reports owe no exchange more than it has billed, nor more bids, and no
+// campaign has been billed more than its budget. The journals are read after the reports: they only grow.
 func (b *Books) NotAbove(ctx context.Context) error {
 	got, err := b.spent(ctx)
 	if err != nil {
@@ -151,8 +154,8 @@ func (b *Books) Billed(ctx context.Context, campaign uint32) (billed, house mone
 }
 
 // Equal is what must hold in the end: every exchange is owed exactly what it
-// has billed, bid by bid, the ledger says the same, and every order is there
-// once.
+// has billed, bid by bid, the ledger and the reports by hour and by day say the
+// same, and every order is there once.
 func (b *Books) Equal(ctx context.Context) error {
 	inv, err := sim.ReadInvoice(b.Journals)
 	if err != nil {
@@ -173,7 +176,7 @@ func (b *Books) Equal(ctx context.Context) error {
 	if len(got) > len(inv.Exchanges) {
 		return fmt.Errorf("%w: %d exchanges are owed, %d have billed", ErrBooks, len(got), len(inv.Exchanges))
 	}
-	return errors.Join(b.bidByBid(ctx, inv), b.ledger(ctx), b.orders(ctx), b.budgets(ctx))
+	return errors.Join(b.bidByBid(ctx, inv), b.ledger(ctx), b.reports(ctx), b.orders(ctx), b.budgets(ctx))
 }
 
 // bidByBid compares the lines of the invoices that the journals still have.
@@ -216,6 +219,27 @@ func (b *Books) ledger(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// reports holds what marketers read, by hour and by day, much of it from
+// roll-ups, against the events themselves, each once.
+func (b *Books) reports(ctx context.Context) error {
+	const facts = "toString(sum(bids)), toString(sum(wins)), toString(sum(impressions)), toString(sum(clicks + invalid_clicks)), toString(sum(spend)), toString(sum(shop_spend))"
+	const sql = `SELECT 'hour', [` + facts + `] FROM grosz.hourly UNION ALL SELECT 'day', [` + facts + `] FROM grosz.daily UNION ALL SELECT 'events', [
+		(SELECT toString(uniqExact(event_id)) FROM grosz.bids WHERE type = 'bid' AND NOT test),
+		(SELECT toString(uniqExact(bid_id)) FROM grosz.events WHERE (type IN ('win', 'billing', 'impression', 'viewable') OR settles) AND price_status != 'audit' AND NOT test),
+		(SELECT toString(uniqExact(bid_id)) FROM grosz.events WHERE type = 'impression' AND NOT test),
+		(SELECT toString(uniqExact(event_id)) FROM grosz.events WHERE type = 'click' AND NOT test),
+		(SELECT toString(sum(amount)) FROM grosz.settlements), (SELECT toString(sum(shop_amount)) FROM grosz.settlements)]`
+	by := map[string]string{}
+	err := b.query(ctx, sql, func(row []string) error {
+		by[row[0]] = row[1]
+		return nil
+	})
+	if err == nil && (by["hour"] != by["events"] || by["day"] != by["events"]) {
+		err = fmt.Errorf("%w: bids, wins, impressions, clicks, spend and the shops' spend are by hour %s, by day %s, and in the events %s", ErrBooks, by["hour"], by["day"], by["events"])
+	}
+	return err
 }
 
 func (b *Books) orders(ctx context.Context) error {

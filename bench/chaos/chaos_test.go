@@ -169,3 +169,29 @@ func TestLateAnswersAreHeldAgainstTheCalm(t *testing.T) {
 	require.NotContains(t, err.Error(), "starved", "the harness itself had no processor")
 	require.Contains(t, out.String(), "starved: of 40 requests 10 could be sent")
 }
+
+// What was late, or could not be judged, is played again, and all its times
+// count: one bad time may be chance, every time is not.
+func TestWhatIsInDoubtIsPlayedAgain(t *testing.T) {
+	var out bytes.Buffer
+	c := Config{InTime: 0.9, Out: &out, Faults: []Fault{{Name: "fine"}, {Name: "late"}, {Name: "starved"}, {Name: "dead", Deaf: true}}}
+	all := []Outcome{
+		{Name: Calm, Asked: 100, InTime: 100}, {Name: "fine", Asked: 40, InTime: 40, Due: 40}, {Name: "late", Asked: 40, InTime: 32, Due: 40},
+		{Name: "starved", Asked: 10, InTime: 10, Due: 40}, {Name: "dead", Asked: 9, Due: 40, Deaf: true},
+	}
+	names := func() (out []string) {
+		for _, f := range c.doubtful(all) {
+			out = append(out, f.Name)
+		}
+		return out
+	}
+	require.Equal(t, []string{"late", "starved"}, names())
+	again := append(all, Outcome{Name: "late", Asked: 40, InTime: 33, Due: 40})
+	require.ErrorContains(t, c.late(again), "late: 65 of 80")
+	out.Reset()
+	again = append(all, Outcome{Name: "late", Asked: 40, InTime: 40, Due: 40}, Outcome{Name: "starved", Asked: 110, InTime: 110, Due: 120})
+	require.NoError(t, c.late(again))
+	require.Empty(t, out.String())
+	all = again
+	require.Empty(t, names())
+}

@@ -10,8 +10,11 @@ import (
 	"time"
 )
 
+// ProbeDomain is the site of the probes' page, which nobody else visits.
+const ProbeDomain = "anything.example"
+
 // probeBody is an ordinary request that anybody is bid on.
-const probeBody = `{"id":"probe","tmax":300,"imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"anything.example","page":"https://anything.example/"},"device":{"ua":"x"}}`
+const probeBody = `{"id":"probe","tmax":300,"imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"` + ProbeDomain + `","page":"https://` + ProbeDomain + `/"},"device":{"ua":"x"}}`
 
 // prober asks for a bid at a steady pace, whether the last one was answered
 // or not, and notes what came and when.

@@ -35,15 +35,19 @@ func repairLog(dir string, log *slog.Logger) error {
 		if err := repairPartition(segments, log); err != nil {
 			return err
 		}
-		if len(segments) > 0 && !listed[filepath.Base(part)] {
+		compacted, known := listed[filepath.Base(part)]
+		if len(segments) > 0 && !known {
 			return fmt.Errorf("%w: %s holds messages of a topic that is not in topics.json, or meta.json is missing: put copies of the two back", errDamaged, part)
+		}
+		if err := checkOffsets(segments, compacted); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// listedPartitions are the folders of the topics that the broker knows. It
-// would begin anew without its files, beside a log that is there.
+// listedPartitions are the folders of the topics that the broker knows, and
+// whether they are compacted. It would begin anew without its files, beside a log that is there.
 func listedPartitions(dir string) (map[string]bool, error) {
 	out := map[string]bool{}
 	if !exists(filepath.Join(dir, "meta.json")) {
@@ -55,8 +59,9 @@ func listedPartitions(dir string) (map[string]bool, error) {
 	}
 	var list struct {
 		Topics []struct {
-			Name       string `json:"name"`
-			Partitions int    `json:"partitions"`
+			Name       string            `json:"name"`
+			Partitions int               `json:"partitions"`
+			Configs    map[string]string `json:"configs"`
 		} `json:"topics"`
 	}
 	if err == nil {
@@ -67,7 +72,7 @@ func listedPartitions(dir string) (map[string]bool, error) {
 	}
 	for _, t := range list.Topics {
 		for p := range min(t.Partitions, maxPartitions) {
-			out[fmt.Sprintf("%s-%d", t.Name, p)] = true
+			out[fmt.Sprintf("%s-%d", t.Name, p)] = isCompacted(t.Configs)
 		}
 	}
 	return out, nil

@@ -24,7 +24,9 @@ import (
 // damagedLog stands for a segment that is refused.
 const damagedLog = "refused"
 
+// batchOf is a batch of one message.
 func batchOf(offset uint64, body string) []byte {
+	body = string(make([]byte, 2+4)) + body // attributes, the last offset's distance
 	b := binary.BigEndian.AppendUint64(nil, offset)
 	b = binary.BigEndian.AppendUint32(b, uint32(batchHead-12+len(body)))
 	b = append(b, 0, 0, 0, 0, 2)
@@ -64,6 +66,10 @@ func TestTornWritesAreCutOffTheBrokersLog(t *testing.T) {
 	require.Equal(t, string(whole), repaired(append(append([]byte(nil), whole...), make([]byte, 100)...)))
 	damagetest.Every(t, whole, func(what string, bad []byte) {
 		got := repaired(bad)
+		if len(bad) == len(whole) && (string(bad[:8]) != string(whole[:8]) || string(bad[len(one):len(one)+8]) != string(two[:8])) {
+			require.Equal(t, damagedLog, got, "%s: another offset", what)
+			return
+		}
 		follows := len(bad) == len(whole) && string(bad[len(one):]) == string(two)
 		if follows && string(bad[17:]) != string(whole[17:]) {
 			require.Equal(t, damagedLog, got, "%s: a whole batch follows", what)
@@ -77,6 +83,48 @@ func TestTornWritesAreCutOffTheBrokersLog(t *testing.T) {
 			require.GreaterOrEqual(t, len(got), len(one), what)
 		}
 	})
+}
+
+// Offsets go on where the batch, and the segment, before them ended; only
+// compaction leaves gaps, and nothing makes them go back.
+func TestOffsetsOfTheBrokersLogGoOn(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		segments       map[string][]uint64
+		whole, compact bool // accepted, in an ordinary and in a compacted topic
+	}{
+		{"one segment", map[string][]uint64{"7.dat": {7, 8, 9}}, true, true},
+		{"two", map[string][]uint64{"9.dat": {9, 10}, "10.dat": nil, "11.dat": {11}}, false, false},
+		{"two that go on", map[string][]uint64{"9.dat": {9, 10}, "11.dat": {11}}, true, true},
+		{"by number, not by name", map[string][]uint64{"99.dat": {99}, "100.dat": {100}}, true, true},
+		{"an empty one", map[string][]uint64{"9.dat": {9, 10}, "11.dat": nil}, true, true},
+		{"a gap", map[string][]uint64{"7.dat": {7, 9}}, false, true},
+		{"a gap between two", map[string][]uint64{"7.dat": {7}, "9.dat": {9}}, false, true},
+		{"back", map[string][]uint64{"7.dat": {7, 8, 8}}, false, false},
+		{"back between two", map[string][]uint64{"7.dat": {7, 8, 9}, "9.dat": {9}}, false, false},
+		{"another than its name", map[string][]uint64{"7.dat": {8}}, false, true},
+		{"below its name", map[string][]uint64{"7.dat": {6}}, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			var paths []string
+			for name, offsets := range c.segments {
+				var b []byte
+				for _, o := range offsets {
+					b = append(b, batchOf(o, "x")...)
+				}
+				damagetest.Overwrite(t, b, dir, name)
+				paths = append(paths, filepath.Join(dir, name))
+			}
+			for compacted, want := range map[bool]bool{false: c.whole, true: c.compact} {
+				err := checkOffsets(paths, compacted)
+				require.Equal(t, want, err == nil, "compacted %t: %v", compacted, err)
+				if !want {
+					require.ErrorIs(t, err, errDamaged)
+				}
+			}
+		})
+	}
 }
 
 // A broker with a log does not begin anew where its own files are damaged, and

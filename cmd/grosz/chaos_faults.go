@@ -68,7 +68,7 @@ func limited(p *stormProc, size int64) chaosStep {
 // torn are crashes that leave files half written.
 func (s *chaosStack) torn() []chaos.Fault {
 	dir := s.cfg.Dir
-	bidder, broker, learner := s.named("bidder"), s.named("broker"), s.named("learner")
+	bidder, broker, learner, console := s.named("bidder"), s.named("broker"), s.named("learner"), s.named("console")
 	return []chaos.Fault{
 		{Name: "torn files: bidder", Deaf: true, End: step(bidder.start), Begin: func(_ context.Context, rng *rand.Rand) error {
 			state := filepath.Join(dir, "bidder")
@@ -90,6 +90,10 @@ func (s *chaosStack) torn() []chaos.Fault {
 				}
 			}
 			return errors.Join(append(errs, err, chaos.HalfWrite(filepath.Join(dir, "broker", "groups.log"), false, rng))...)
+		}},
+		{Name: "torn files: console", End: step(console.start), Begin: func(_ context.Context, rng *rand.Rand) error {
+			db := filepath.Join(dir, "console.db")
+			return errors.Join(console.kill(), chaos.HalfWrite(db+"-wal", false, rng), chaos.HalfFile(db+".sums", rng))
 		}},
 		{Name: "torn files: learner, ledger", End: step(func() error { return errors.Join(learner.start(), s.named("ledger").start()) }),
 			Begin: func(_ context.Context, rng *rand.Rand) error {

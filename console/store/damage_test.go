@@ -11,7 +11,7 @@ import (
 	"github.com/grosz/grosz/internal/damagetest"
 )
 
-// SQLite keeps no checksum of its pages: a damaged database is refused or
+// Without our sums, as in a restored copy, a damaged database is refused or
 // opens, but it is never a panic. A copy of it while it is open is whole.
 func TestADamagedDatabaseIsNoPanic(t *testing.T) {
 	dir := t.TempDir()
@@ -25,7 +25,7 @@ func TestADamagedDatabaseIsNoPanic(t *testing.T) {
 	require.NoError(t, err)
 	opened, refused := 0, 0
 	try := func(what string, b []byte) {
-		for _, suffix := range []string{"-wal", "-shm"} {
+		for _, suffix := range []string{"-wal", "-shm", ".sums"} {
 			_ = os.Remove(path + suffix)
 		}
 		damagetest.Overwrite(t, b, path)

@@ -3,6 +3,9 @@
 // is one transaction, fsynced before it is answered, that also writes the
 // audit log and the outbox from which package publish feeds Kafka.
 //
+// Beside the file it keeps checksums of its pages, against which Open holds
+// them: see sums.go.
+//
 // Versions are one increasing number over the whole database, so that a
 // bidder can ignore what is older than what it holds. Ids are small, increase
 // and are never given twice.
@@ -78,6 +81,7 @@ type Store struct {
 	read  *sql.DB
 	// turn queues the writers, so that none meets SQLITE_BUSY.
 	turn sync.Mutex
+	sums *sums // of the pages; changed in turn
 	// changed holds a token while the outbox may have new rows.
 	changed chan struct{}
 	// recorded holds one while records of accounts may be waiting.
@@ -90,22 +94,26 @@ func Open(ctx context.Context, cfg Config, clk clock.Clock) (*Store, error) {
 	if err := private(cfg.Path); err != nil {
 		return nil, err
 	}
-	write, err := openDB(cfg.Path, "immediate", false)
+	pages, err := openSums(cfg.Path)
 	if err != nil {
 		return nil, err
 	}
-	write.SetMaxOpenConns(1)
-	if err := migrate(ctx, write); err != nil {
-		_ = write.Close()
-		return nil, fmt.Errorf("open %s: %w", cfg.Path, err)
+	s := &Store{cfg: cfg, clock: clk, sums: pages, changed: make(chan struct{}, 1), recorded: make(chan struct{}, 1)}
+	if s.write, err = openDB(cfg.Path, "immediate", url.Values{"_pragma": {"journal_mode(WAL)"}}); err != nil {
+		return nil, errors.Join(err, pages.db.Close())
 	}
-	read, err := openDB(cfg.Path, "deferred", true)
+	s.write.SetMaxOpenConns(1)
+	if err = migrate(ctx, s.write); err == nil {
+		err = s.seal(ctx)
+	}
 	if err != nil {
-		_ = write.Close()
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Path, err), s.write.Close(), pages.db.Close())
 	}
-	read.SetMaxOpenConns(8)
-	return &Store{cfg: cfg, clock: clk, write: write, read: read, changed: make(chan struct{}, 1), recorded: make(chan struct{}, 1)}, nil
+	if s.read, err = openDB(cfg.Path, "deferred", url.Values{"_pragma": {"query_only(1)"}}); err != nil {
+		return nil, errors.Join(err, s.write.Close(), pages.db.Close())
+	}
+	s.read.SetMaxOpenConns(8)
+	return s, nil
 }
 
 // private makes the file, if it is not there, readable by its owner only: it
@@ -118,17 +126,19 @@ func private(path string) error {
 	return f.Close()
 }
 
-func openDB(path, lock string, readOnly bool) (*sql.DB, error) {
+// openDB opens a database, with more parameters than all have. Nothing goes
+// from the log into the pages by itself: see sums.
+func openDB(path, lock string, more url.Values) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	q := url.Values{"_txlock": {lock}}
-	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)"} {
+	for _, p := range []string{"busy_timeout(10000)", "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)", "wal_autocheckpoint(0)"} {
 		q.Add("_pragma", p)
 	}
-	if readOnly {
-		q.Add("_pragma", "query_only(1)")
+	for name, list := range more {
+		q[name] = append(q[name], list...)
 	}
 	u := url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}
 	db, err := sql.Open("sqlite", u.String())
@@ -139,7 +149,15 @@ func openDB(path, lock string, readOnly bool) (*sql.DB, error) {
 }
 
 // Close closes the database. Nothing may use the store afterwards.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+func (s *Store) Close() error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	err := s.seal(context.Background())
+	if err != nil { // SQLite writes pages when it closes: better no sums than old ones
+		err = errors.Join(err, os.Remove(sumsPath(s.cfg.Path)))
+	}
+	return errors.Join(err, s.read.Close(), s.write.Close(), s.sums.db.Close())
+}
 
 // Ping tells whether the database can be read.
 func (s *Store) Ping(ctx context.Context) error {
@@ -215,6 +233,7 @@ func (s *Store) Write(ctx context.Context, actor Actor, fn func(*Tx) error) erro
 		return fmt.Errorf("commit a change: %w", err)
 	}
 	s.signal()
+	s.sealIfDue(context.WithoutCancel(ctx))
 	return nil
 }
 

@@ -49,7 +49,7 @@ func TestDatabaseIsDurable(t *testing.T) {
 	require.Equal(t, "wal", mode)
 	files, err := filepath.Glob(s.cfg.Path + "*")
 	require.NoError(t, err)
-	require.Len(t, files, 3)
+	require.Len(t, files, 4)
 	for _, f := range files {
 		info, err := os.Stat(f)
 		require.NoError(t, err)
