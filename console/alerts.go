@@ -139,18 +139,23 @@ func (s *Server) alertsOf(ctx context.Context, shop *store.Shop, hooks []store.W
 	if err != nil {
 		return nil, nil, err
 	}
+	found, err := s.store.View().Campaigns(ctx, shop.ID, store.CampaignFilter{}, 0, 1000)
+	if err != nil {
+		return nil, nil, err
+	}
+	words := newAlertWords(shop, found)
 	for _, st := range states {
 		if !known {
 			break
 		}
 		subject := "campaign/" + strconv.FormatUint(uint64(st.Campaign), 10)
 		limited := st.State == StateDayBudget || st.State == StateWeekBudget || st.State == StateTotalBudget
-		note(AlertBudget, subject, "The campaign is "+st.State+".", limited, 0)
-		note(AlertNoBids, subject, "The campaign is active and has not bid for an hour.", st.State == StateNoBids, 0)
+		note(AlertBudget, subject, words.budget(st.Campaign, st.State), limited, 0)
+		note(AlertNoBids, subject, words.noBids(st.Campaign), st.State == StateNoBids, 0)
 	}
 	feed, err := s.store.View().Feed(ctx, shop.ID)
 	if err == nil {
-		note(AlertFeedStale, "feed", "The feed is older than two days.", s.clock.NowMS()-feed.UpdatedMS > feedStaleMS, 0)
+		note(AlertFeedStale, "feed", words.feedStale(), s.clock.NowMS()-feed.UpdatedMS > feedStaleMS, 0)
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, nil, err
 	}
@@ -176,7 +181,7 @@ func (s *Server) alertsOf(ctx context.Context, shop *store.Shop, hooks []store.W
 			if p.Low != nil {
 				low, _ = strconv.ParseFloat(*p.Low, 64) // written by partOf
 			}
-			note(AlertCostPerOrder, "campaign/"+row.Key+" "+webhookSubject(h.ID), fmt.Sprintf("An order costs at least %.2f %s with 95 %% certainty.", low, shop.Currency),
+			note(AlertCostPerOrder, "campaign/"+row.Key+" "+webhookSubject(h.ID), words.costPerOrder(row.Key, low, shop.Currency.String()),
 				low*1e9 > float64(h.CostPerOrder), h.ID)
 		}
 	}

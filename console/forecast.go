@@ -144,7 +144,7 @@ func (s *Server) forecast(ctx context.Context, in *forecastInput) (*forecastOutp
 		Bids: bids, Days: float64(q.Days), Budget: float64(budgetOf(q, doc)) / money.NanoUnit,
 		Even: doc.Pacing == campaigns.PacingEven || doc.Pacing == campaigns.PacingFront, Seed: seedOf(raw),
 	}
-	input.Caps = capsOf(&doc.Frequency)
+	input.Caps, input.PerClick = capsOf(&doc.Frequency), perClick(doc, &shop.Shop)
 	res := forecast.Replay(input)
 	return &forecastOutput{forecastView("replay", &res, q.Days, &shop.Shop)}, nil
 }
@@ -267,6 +267,12 @@ func budgetOf(q *ForecastRequest, doc *campaigns.Campaign) money.Nano {
 		return 0
 	}
 	return least
+}
+
+// perClick is what a click is billed, with the fee that is a share, in currency
+// units; 0 where impressions are paid for.
+func perClick(doc *campaigns.Campaign, shop *campaigns.Shop) float64 {
+	return float64(doc.ClickPrice()) / money.NanoUnit * (1 + float64(shop.FeeBPS)/10_000)
 }
 
 func capsOf(f *campaigns.Frequency) (caps []forecast.Cap) {

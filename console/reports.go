@@ -86,7 +86,7 @@ func (s *Server) days(in *reportInput, zone string) (from, to string, err error)
 func day(p *problems, at, s string) time.Time {
 	d, err := time.Parse(time.DateOnly, s)
 	if err != nil || d.Year() < 2000 || d.Year() > 2149 { // what ClickHouse's Date holds
-		p.add(at, "%q is not a day such as 2027-01-31", clip(s))
+		p.add(at, "%q is not a day from 2000-01-01 to 2149-12-31, such as 2027-01-31", clip(s))
 	}
 	return d
 }

@@ -161,7 +161,9 @@ func (s *Server) createSegment(ctx context.Context, in *struct {
 		if err != nil {
 			return err
 		}
-		v.useTemplate(&shop.Shop, &p)
+		if v.useTemplate(&shop.Shop, &p); p.seen["body.template"] {
+			return p.err() // what it would have filled in is not missing
+		}
 		doc := v.Segment
 		doc.ID, doc.ShopID, doc.Version = 0, in.Shop, 0
 		checkSegmentDoc(&doc, &shop.Shop, &p)

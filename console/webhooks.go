@@ -64,7 +64,7 @@ func (s *Server) webhookRoutes() {
 	}, access: accessWrite}, s.deleteWebhook)
 	register(s, route{Operation: huma.Operation{
 		OperationID: "test-webhook", Method: http.MethodPost, Path: path + "/{webhook}/test", Tags: tags, Summary: "Send a test", DefaultStatus: http.StatusNoContent,
-	}, access: accessWrite, body: reflect.TypeFor[struct{}]()}, s.testWebhook)
+	}, access: accessWrite}, s.testWebhook)
 }
 
 type webhookList struct{ Body list[Webhook] }
@@ -119,6 +119,9 @@ func (s *Server) createWebhook(ctx context.Context, in *struct {
 	var p problems
 	decode(raw, &v, &p)
 	checkWebhook(&v, &p)
+	if err := s.hooks.Check(v.URL); err != nil {
+		p.add("body.url", "%v", err)
+	}
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -171,15 +174,16 @@ func (s *Server) deleteWebhook(ctx context.Context, in *WebhookPath) (*empty, er
 	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error { return tx.DeleteWebhook(ctx, in.Shop, in.Webhook) })
 }
 
-func (s *Server) testWebhook(ctx context.Context, in *struct {
-	WebhookPath
-	jsonBody
-}) (*empty, error) {
+func (s *Server) testWebhook(ctx context.Context, in *WebhookPath) (*empty, error) {
 	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
 		h, err := tx.Webhook(ctx, in.Shop, in.Webhook)
 		if err != nil {
 			return err
 		}
-		return s.alarm(ctx, tx, h, alert{Kind: alertTest, Subject: webhookSubject(h.ID), Text: "This is a test."})
+		shop, err := tx.Shop(ctx, in.Shop)
+		if err != nil {
+			return err
+		}
+		return s.alarm(ctx, tx, h, alert{Kind: alertTest, Subject: webhookSubject(h.ID), Text: newAlertWords(&shop, nil).test()})
 	})
 }

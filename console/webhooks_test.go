@@ -40,6 +40,11 @@ func TestWebhookMistakes(t *testing.T) {
 	}{
 		"http":            {`{"url": "http://hooks.example/", "kinds": ["no_bids"]}`, "body.url"},
 		"a file":          {`{"url": "file:///etc/passwd", "kinds": ["no_bids"]}`, "body.url"},
+		"another port":    {`{"url": "https://hooks.example:8443/", "kinds": ["no_bids"]}`, "body.url"},
+		"an inner one":    {`{"url": "https://127.0.0.1/", "kinds": ["no_bids"]}`, "body.url"},
+		"an inner name":   {`{"url": "https://localhost/", "kinds": ["no_bids"]}`, "body.url"},
+		"metadata":        {`{"url": "https://169.254.169.254/", "kinds": ["no_bids"]}`, "body.url"},
+		"inner, mapped":   {`{"url": "https://[::ffff:10.0.0.1]/", "kinds": ["no_bids"]}`, "body.url"},
 		"no kinds":        {`{"url": "https://hooks.example/"}`, "body.kinds"},
 		"a strange kind":  {`{"url": "https://hooks.example/", "kinds": ["x"]}`, "body.kinds[0]"},
 		"above what":      {`{"url": "https://hooks.example/", "kinds": ["cost_per_order"]}`, "body.cost_per_order"},
@@ -99,7 +104,8 @@ func TestAlertsAreToldOnceAndTriedAgain(t *testing.T) {
 		require.Equal(t, webhook.Sign(h.Secret, time.UnixMilli(b.clock.NowMS()), []byte(body)), e.signs[i])
 	}
 	require.Equal(t, "campaign/1", kinds[AlertBudget].Subject)
-	require.Contains(t, kinds[AlertCostPerOrder].Text, "An order costs at least 47.4")
+	require.Contains(t, kinds[AlertBudget].Text, "has reached its day budget.")
+	require.Contains(t, kinds[AlertCostPerOrder].Text, "costs at least 47.4")
 	e.mu.Lock()
 	e.code = 204
 	e.mu.Unlock()
@@ -118,6 +124,10 @@ func TestAlertsAreToldOnceAndTriedAgain(t *testing.T) {
 	require.NoError(t, b.s.lookForAlerts(t.Context()))
 	require.NoError(t, b.s.deliver(t.Context()))
 	require.Len(t, e.bodies, 5, "what was over and is back is news")
+	require.Equal(t, 200, b.call(b.admin, "PATCH", path, `{"language": "pl"}`).code)
+	require.Equal(t, 204, b.call(key, "POST", path+"/webhooks/1/test", "").code)
+	require.NoError(t, b.s.deliver(t.Context()))
+	require.Contains(t, e.bodies[5], "To jest próba.", "in the shop's language")
 }
 
 func TestAlertsAreGivenUp(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -18,12 +17,14 @@ import (
 
 // TestMarketersDay walks through a day of a marketer on the demo, in a
 // browser: sign in, make a campaign with a forecast, start it, see it spend,
-// find what costs most, cap it, compare before and after; then every other
-// page, in every state that it has.
+// find what costs most, by place and by audience segment, cap both, compare
+// before and after; then every other page, in every state that it has and in
+// both languages. At the end an analyst asks the demo's warehouse.
 func TestMarketersDay(t *testing.T) {
 	base, dir := *onConsole, *onData
+	var s *stack
 	if base == "" {
-		s := newStack(t)
+		s = newStack(t)
 		s.start(40)
 		base, dir = "http://"+s.arg("--console"), s.dir
 	}
@@ -38,15 +39,20 @@ func TestMarketersDay(t *testing.T) {
 	v.seeSpend(shop, name)
 	id := v.capWorst(name)
 	v.beforeAndAfter(shop, id)
+	v.capSegment(shop, id)
 	v.reachBudget(shop, name, id)
 	v.otherPages(shop)
+	v.webhook(shop)
 	v.statement(shop)
 	v.keyboard(shop)
 	v.withoutAnswers(shop)
 	v.emptyShop()
-	v.weights(shop)
-	v.inPolish(shop)
+	v.weights(shop, id)
+	v.inPolish(shop, id)
 	v.signOut(shop)
+	if s != nil {
+		s.analystAsks()
+	}
 }
 
 func (v *marketer) signIn(key string) {
@@ -219,7 +225,7 @@ func (v *marketer) beforeAndAfter(shop, id string) {
 	v.looks("results-compare")
 	v.answers("lift", "")
 	v.open(shop + "/changes")
-	v.until("the change in the history", `[...document.querySelectorAll("ins")].some(n => n.textContent === "5000")`)
+	v.until("the change in the history", `[...document.querySelectorAll("ins")].some(n => n.textContent === "50%")`)
 	v.looks("changes")
 }
 
@@ -276,8 +282,6 @@ func (v *marketer) otherPages(shop string) {
 	v.click("#ask button.main", "Ask")
 	v.until("the explanation", `document.querySelector("#answer .box.good, #answer .box.warn")`)
 	v.looks("why")
-	v.open(shop + "/alerts")
-	v.looks("alerts")
 	v.open(shop + "/keys")
 	v.looks("keys")
 	v.open("/console/shops/999/campaigns")
@@ -351,42 +355,9 @@ func (v *marketer) emptyShop() {
 		v.until("it says that there is nothing", `document.querySelector(".empty b")`)
 		v.glance("empty-" + p)
 	}
+	v.ownFigures(fmt.Sprintf("/console/shops/%d", id))
 	v.width("desktop")
 	v.api("PATCH", fmt.Sprintf("/api/v1/shops/%d", id), `{"active": false}`, `0`, nil)
-}
-
-// weights holds every page to 300 KB, uncompressed and with nothing cached.
-func (v *marketer) weights(shop string) {
-	v.t.Helper()
-	cache := func(off bool) {
-		_, err := chromedp.Call(v.ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: off})
-		require.NoError(v.t, err)
-	}
-	cache(true)
-	for _, p := range []string{"/campaigns", "/campaigns/new", "/results", "/segments", "/products", "/ads", "/why", "/changes", "/alerts", "/keys", "/statement"} {
-		v.mu.Lock()
-		v.loaded = 0
-		v.mu.Unlock()
-		v.open(shop + p)
-		v.mu.Lock()
-		n := v.loaded
-		v.mu.Unlock()
-		require.Less(v.t, n, int64(300_000), "bytes of %s", p)
-		v.t.Logf("%s: %d bytes", p, n)
-	}
-	cache(false)
-}
-
-func (v *marketer) inPolish(shop string) {
-	v.t.Helper()
-	v.open(shop + "/campaigns?lang=pl")
-	v.until("Polish", `document.documentElement.lang === "pl" && document.querySelector("h1").textContent === "Kampanie"`)
-	v.looks("campaigns-pl")
-	for _, p := range []string{"results", "campaigns/new", "statement"} {
-		v.open(shop + "/" + p)
-		v.looks(strings.ReplaceAll(p, "/", "-") + "-pl")
-	}
-	v.open(shop + "/campaigns?lang=en")
 }
 
 func (v *marketer) signOut(shop string) {

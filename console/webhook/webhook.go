@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	neturl "net/url"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,6 +63,26 @@ func (c *Client) control(_, address string, _ syscall.RawConn) error {
 	}
 	if !publicip.Is(ap.Addr()) || ap.Port() != 443 {
 		return fmt.Errorf("%w: %s", publicip.Err, address)
+	}
+	return nil
+}
+
+// Check tells of an address that is never called, as far as it shows by itself:
+// a name is looked at when it is dialled.
+func (c *Client) Check(address string) error {
+	if c.private {
+		return nil
+	}
+	u, err := neturl.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return errors.New("must begin with https:// and a name")
+	}
+	if port := u.Port(); port != "" && port != "443" {
+		return fmt.Errorf("port %s is not called, only 443 is", port)
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if ip, err := netip.ParseAddr(host); err == nil && !publicip.Is(ip) || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return publicip.Err
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ func (r *replayer) run(curves []curve, k float64) []sums {
 			g.imps += w * p * part
 			g.clicks += w * p * part * b.Click[x]
 			g.orders += w * p * part * b.Click[x] * b.Order[x]
+			if r.in.PerClick > 0 {
+				paid = p * b.Click[x] * r.in.PerClick
+			}
 			g.cost += w * paid * part
 			weight, n = weight+w, n+1
 		}

@@ -17,6 +17,9 @@ type FiguresInput struct {
 	Days   float64
 	Budget float64 // for all of the days, in the shop's currency; 0: none
 	CPM    float64 // that is bid, fee included, in the shop's currency
+	// PerClick is what a click is billed, fee included, where clicks are paid
+	// for and not impressions; 0: they are not.
+	PerClick float64
 	// Visitors says that only the shop's own visitors are bid on; else anybody
 	// may be, and the budget alone bounds how many.
 	Visitors bool
@@ -44,7 +47,10 @@ func Figures(in FiguresInput) Result {
 	out := Result{Days: in.Days, Budget: in.Budget}
 	var reach, imps, clicks, orders, cost, cpo, free, expected []float64
 	for range figureDraws {
-		paid := in.CPM / 1000 * min(spread(r, paidLow, paidHigh), 1)
+		paid, ctr := in.CPM/1000*min(spread(r, paidLow, paidHigh), 1), spread(r, clickLow, clickHigh)
+		if in.PerClick > 0 {
+			paid = ctr * in.PerClick
+		}
 		people, n := 0.0, math.Inf(1)
 		if in.Visitors {
 			people = in.Shop.Visits * min(spread(r, peopleLow, peopleHigh), 1) * min(spread(r, reachLow, reachHigh), 1) * max(math.Pow(in.Days/30, 0.8), 0)
@@ -62,7 +68,7 @@ func Figures(in FiguresInput) Result {
 		if !in.Visitors {
 			back = spread(r, strangerLow, strangerHigh)
 		}
-		ctr, cvr := spread(r, clickLow, clickHigh), min(in.Shop.ConversionRate*back, 0.5)
+		cvr := min(in.Shop.ConversionRate*back, 0.5)
 		k := poisson(r, n*ctr)
 		o := poisson(r, n*ctr*cvr)
 		imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, n*paid)

@@ -45,6 +45,33 @@ func TestBudgetAndCurve(t *testing.T) {
 	}
 }
 
+// Where clicks are billed, what is spent is clicks by their price, whatever the
+// impressions cost; the rest is as it was.
+func TestClicksArePaidFor(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	c := draw(r, 0)
+	c.people, c.floor, c.cap = 2000, 0, 0
+	in := c.sample(r, c.rates(r, c.people))
+	in.Days = 30
+	shown := Replay(in)
+	in.PerClick = 1.5
+	free := Replay(in)
+	require.Equal(t, shown.Impressions, free.Impressions)
+	require.Equal(t, shown.Clicks, free.Clicks)
+	require.InEpsilon(t, free.Clicks.Mid*1.5, free.Cost.Mid, 0.1)
+	require.InEpsilon(t, free.Clicks.High*1.5, free.Cost.High, 0.01)
+	in.Budget = free.Cost.Mid / 3
+	bound := Replay(in)
+	require.Equal(t, []string{LimitBudget}, bound.Limits)
+	require.LessOrEqual(t, bound.Cost.High, in.Budget*1.0001)
+	require.InEpsilon(t, free.Clicks.Mid/3, bound.Clicks.Mid, 0.2)
+	figures := FiguresInput{Shop: Shop{Visits: 40_000, ConversionRate: 0.012}, Days: 30, CPM: 12, Visitors: true, Seed: 1, PerClick: 1.5}
+	rough := Figures(figures)
+	require.InEpsilon(t, rough.Clicks.Mid*1.5, rough.Cost.Mid, 0.25)
+	figures.Budget = rough.Cost.Mid / 3
+	require.LessOrEqual(t, Figures(figures).Cost.High, figures.Budget*1.0001)
+}
+
 func win(c curve, cpm float64) float64 {
 	p, _ := c.at(math.Log(cpm))
 	return p

@@ -50,8 +50,11 @@ type Input struct {
 	// Even says that the bids are lowered so that the budget lasts; else all
 	// that is bid for is bought until the money is gone.
 	Even bool
-	Caps []Cap
-	Seed uint64
+	// PerClick is what a click is billed, fee included, in the shop's currency,
+	// where the shop pays for clicks and not for impressions; 0: it does not.
+	PerClick float64
+	Caps     []Cap
+	Seed     uint64
 }
 
 // Limits say what keeps a campaign from bringing more.
@@ -143,24 +146,37 @@ func Replay(in Input) Result {
 				s.add(&groups[i], 1+groups[i].vary*(poisson(r.rng, 1)-1))
 			}
 			f := days.draw(r.rng, in.Days)
-			c := s.cost * f
-			cut := fraction(c, in.Budget)
 			ctr := gamma(r.rng, levelShape+in.Clicks.Seen) / (levelShape + in.Clicks.Expected)
+			c := s.cost * f
+			if in.PerClick > 0 {
+				c *= ctr // it is clicks that are paid for
+			}
+			cut := fraction(c, in.Budget)
 			cvr := gamma(r.rng, levelShape+in.Orders.Seen) / (levelShape + in.Orders.Expected)
 			n := poisson(r.rng, s.imps*f*cut.imps)
 			k := poisson(r.rng, s.clicks*f*cut.clicks*ctr)
 			mean := s.orders * f * cut.orders * ctr * cvr
 			o := poisson(r.rng, mean)
+			spent := c * cut.cost
+			if in.PerClick > 0 && (in.Budget <= 0 || c <= in.Budget) { // so many clicks as come; a budget that is used up is used up
+				spent = k * in.PerClick
+				if in.Budget > 0 {
+					spent = min(spent, in.Budget)
+				}
+			}
 			free, expected = append(free, c), append(expected, mean)
 			grow := math.Pow(scale, min(max(growth+growthSD*r.rng.NormFloat64(), 0), 1))
-			imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, c*cut.cost)
+			imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, spent)
 			reach = append(reach, min(s.reach*(f/scale)*grow*cut.reach, n))
-			cpo = append(cpo, costPer(c*cut.cost, o))
+			cpo = append(cpo, costPer(spent, o))
 		}
 	}
 	out.Impressions, out.Clicks, out.Orders, out.Cost, out.Reach = countsOf(imps), countsOf(clicks), countsOf(orders), intervalOf(cost), intervalOf(reach)
 	out.CostPerOrder = intervalOf(cpo)
 	most := intervalOf(free).Mid
+	if in.PerClick > 0 && (in.Budget <= 0 || most <= in.Budget) { // what is to be expected, as the curve has it
+		out.Cost.Mid = min(max(most, out.Cost.Low), out.Cost.High)
+	}
 	out.settle(expected, most, func(budget float64) (float64, float64) {
 		cut := fraction(most, budget)
 		return cut.orders, most * cut.cost

@@ -43,12 +43,16 @@ func (o *Result) Say(currency string, figures bool) Words {
 		if round(o.Cost.Low) == round(o.Cost.High) {
 			costEN, costPL = money(o.Cost.Mid), money(o.Cost.Mid)
 		}
-		fmt.Fprintf(&en, "In %s, with a likelihood of 90 %%: %s, about %s in the middle, for %s.", inEN, ordersEN, round(o.Orders.Mid), costEN)
-		fmt.Fprintf(&pl, "Przez %s, z prawdopodobieństwem 90 %%: %s, pośrodku około %s; koszt: %s.", inPL, ordersPL, round(o.Orders.Mid), costPL)
+		fmt.Fprintf(&en, "In %s, with a likelihood of 90%%: %s, about %s in the middle, for %s.", inEN, ordersEN, round(o.Orders.Mid), costEN)
+		fmt.Fprintf(&pl, "Przez %s, z prawdopodobieństwem 90%%: %s, pośrodku około %s; koszt: %s.", inPL, ordersPL, round(o.Orders.Mid), costPL)
 		switch {
 		case !math.IsInf(o.CostPerOrder.High, 0):
-			fmt.Fprintf(&en, " An order would cost %s to %s.", money(o.CostPerOrder.Low), money(o.CostPerOrder.High))
-			fmt.Fprintf(&pl, " Zamówienie kosztowałoby %s do %s.", money(o.CostPerOrder.Low), money(o.CostPerOrder.High))
+			perEN, perPL := money(o.CostPerOrder.Low)+" to "+money(o.CostPerOrder.High), "od "+money(o.CostPerOrder.Low)+" do "+money(o.CostPerOrder.High)
+			if round(o.CostPerOrder.Low) == round(o.CostPerOrder.High) {
+				perEN, perPL = money(o.CostPerOrder.Mid), money(o.CostPerOrder.Mid)
+			}
+			fmt.Fprintf(&en, " An order would cost %s.", perEN)
+			fmt.Fprintf(&pl, " Zamówienie kosztowałoby %s.", perPL)
 		case !math.IsInf(o.CostPerOrder.Mid, 0):
 			fmt.Fprintf(&en, " An order would cost about %s; it may be that none comes.", money(o.CostPerOrder.Mid))
 			fmt.Fprintf(&pl, " Zamówienie kosztowałoby około %s; może też nie być żadnego.", money(o.CostPerOrder.Mid))
@@ -73,7 +77,23 @@ func (o *Result) Say(currency string, figures bool) Words {
 		fmt.Fprintf(&en, " It rests on only %d %s in the sampled traffic: take it with care.", o.Bids, bidsEN)
 		fmt.Fprintf(&pl, " Opiera się tylko na %d %s w próbce ruchu: proszę traktować ostrożnie.", o.Bids, bidsPL)
 	}
-	return Words{en.String(), comma.ReplaceAllString(pl.String(), "$1,$2")}
+	return Words{thousands(en.String(), ",", 4), thousands(comma.ReplaceAllString(pl.String(), "$1,$2"), "\u00a0", 5)}
+}
+
+// whole finds numbers without their fractions.
+var whole = regexp.MustCompile(`\d{4,}`)
+
+// thousands sets a separator into numbers of least digits or more.
+func thousands(text, separator string, least int) string {
+	return whole.ReplaceAllStringFunc(text, func(n string) string {
+		if len(n) < least {
+			return n
+		}
+		for i := len(n) - 3; i > 0; i -= 3 {
+			n = n[:i] + separator + n[i:]
+		}
+		return n
+	})
 }
 
 // comma finds the decimal points, which are commas in Polish.

@@ -51,8 +51,8 @@ func (r *Result) brought(orders float64, currency string) Words {
 	mid := min(math.Round(r.Orders.Mid), orders)
 	low, high := max(math.Floor(r.Orders.Low), 0), min(math.Ceil(r.Orders.High), orders)
 	w := Words{
-		fmt.Sprintf("Of %.0f orders by people who may see the ads, about %.0f would have been bought anyway. About %.0f came because of the campaign: with 95 %% certainty %.0f to %.0f.", orders, orders-mid, mid, low, high),
-		fmt.Sprintf("Osoby, które mogą zobaczyć reklamy, złożyły zamówienia: %.0f. Około %.0f z nich kupiono by i tak, bez reklam. Około %.0f przyniosła kampania: z pewnością 95 %% od %.0f do %.0f.", orders, orders-mid, mid, low, high),
+		fmt.Sprintf("Of %.0f orders by people who may see the ads, about %.0f would have been bought anyway. About %.0f came because of the campaign: with 95%% certainty %.0f to %.0f.", orders, orders-mid, mid, low, high),
+		fmt.Sprintf("Osoby, które mogą zobaczyć reklamy, złożyły zamówienia: %.0f. Około %.0f z nich kupiono by i tak, bez reklam. Około %.0f przyniosła kampania: z pewnością 95%% od %.0f do %.0f.", orders, orders-mid, mid, low, high),
 	}
 	if r.Revenue.Low <= 0 {
 		return w.and(Words{"How much money that is, cannot be told yet.", "Ile to pieniędzy, nie da się jeszcze powiedzieć."})

@@ -1,4 +1,4 @@
-import { $, all, api, canWrite, dialog, el, empty, fill, once, pill, say, shopPath, table, w, when } from "./core.js";
+import { $, all, api, canWrite, dialog, el, empty, fill, money, once, pill, say, shopPath, table, w, when } from "./core.js";
 
 const kinds = ["budget_reached", "no_bids", "feed_stale", "cost_per_order"];
 const tone = { sent: "good", waiting: "warn", failed: "bad" };
@@ -13,7 +13,7 @@ const list = () => fill($("list"), async () => {
   if (!items.length) return empty(w("alerts.none"), w("alerts.none.text"));
   const columns = [
     { name: w("alerts.address"), cell: (h) => h.url },
-    { name: w("alerts.kinds"), cell: (h) => h.kinds.map((k) => el("div", {}, w(`alert.${k}`))) },
+    { name: w("alerts.kinds"), cell: (h) => h.kinds.map((k) => el("div", {}, k === "cost_per_order" ? w("alert.cost_per_order.above", { n: money(h.cost_per_order) }) : w(`alert.${k}`))) },
     { name: w("alerts.last"), cell: (h) => (h.last ? [pill(w(`delivery.${h.last.status}`), tone[h.last.status]), el("span", { class: "sub" }, `${w(`alert.${h.last.kind}`)}, ${when(h.last.at)}`), h.last.note && el("span", { class: "sub" }, h.last.note)] : w("alerts.never")) },
   ];
   if (canWrite) columns.push({ name: "", cell: (h) => [

@@ -26,6 +26,9 @@ function cost(r) {
   return [money(r.cost_per_order), el("span", { class: "sub" }, `${money(r.cost_per_order_low)} – ${money(r.cost_per_order_high)}`)];
 }
 
+// standing is a campaign's state; where it gets nothing, with the way to why.
+const standing = (st) => [state(st), ["no_bids", "no_wins"].includes(st.state) && el("a", { class: "sub", href: `/console/shops/${page.shop}/why` }, w("nav.why"))];
+
 const list = () => fill($("list"), async () => {
   const [found, states, results] = await Promise.all([
     all(`${shopPath}/campaigns`),
@@ -38,7 +41,7 @@ const list = () => fill($("list"), async () => {
   found.sort((a, b) => (a.status === "archived") - (b.status === "archived") || (a.status !== "active") - (b.status !== "active"));
   const columns = [
     { name: w("f.name"), cell: (c) => [el("a", { href: `${base}/${c.id}` }, c.name), el("span", { class: "sub" }, w(`kind.${c.kind}`))] },
-    { name: w("f.state"), cell: (c) => state(st.get(c.id) || { state: c.status === "active" ? "running" : c.status }) },
+    { name: w("f.state"), cell: (c) => standing(st.get(c.id) || { state: c.status === "active" ? "running" : c.status }) },
     { name: w("campaigns.today"), num: true, cell: (c) => spent(c, st.get(String(c.id)) || st.get(c.id)) },
     { name: w("orders30"), num: true, cell: (c) => count(did.get(String(c.id))?.orders || 0) },
     { name: w("cpo30"), num: true, cell: (c) => cost(did.get(String(c.id))) },

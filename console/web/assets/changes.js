@@ -1,4 +1,4 @@
-import { $, api, el, empty, fill, shopPath, table, w, when } from "./core.js";
+import { $, api, el, empty, fill, percent, shopPath, table, w, when } from "./core.js";
 
 // flat lists a document's leaves: "budget.day" → "50".
 function flat(v, at = "", out = {}) {
@@ -7,11 +7,17 @@ function flat(v, at = "", out = {}) {
   return out;
 }
 
+// value shows basis points as percent and moments as times.
+function value(key, v) {
+  if (/(^|[._])bps$/.test(key)) return percent(Number(v) / 10000);
+  return /^(start|end|revoked)$/.test(key) && Number(v) ? when(Number(v)) : v;
+}
+
 function difference(c) {
   const a = flat(c.before), b = flat(c.after);
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((k) => a[k] !== b[k]);
   if (!keys.length) return "–";
-  const line = (k) => el("div", {}, `${k}: `, c.before && a[k] !== undefined && el("del", {}, a[k]), c.before && a[k] !== undefined && b[k] !== undefined && " → ", b[k] !== undefined && el("ins", {}, b[k]));
+  const line = (k) => el("div", {}, `${k}: `, c.before && a[k] !== undefined && el("del", {}, value(k, a[k])), c.before && a[k] !== undefined && b[k] !== undefined && " → ", b[k] !== undefined && el("ins", {}, value(k, b[k])));
   if (keys.length <= 4) return keys.map(line);
   return el("details", {}, el("summary", {}, w("changes.fields", { n: keys.length })), keys.map(line));
 }

@@ -25,12 +25,29 @@ export function days(node, title, labels, series, format, columns) {
       axes: [{ ...axis, space: 60, values: (u, v) => v.map((t) => new Intl.DateTimeFormat(page.lang, { timeZone: "UTC", day: "numeric", month: "short" }).format(t * 1000)), incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 28 * 86400] },
         { ...axis, size: 64, values: (u, v) => v.map(format) }],
       series: [{}, ...shown], bands: low >= 0 ? [{ series: [high + 1, low + 1], fill: `${css("--main")}33` }] : [],
+      hooks: low >= 0 ? { draw: [(u) => alone(u, low + 1, high + 1, css("--main"))] } : {},
     }, [x, ...series.map((s) => s.values)], place);
   };
   draw();
   let last = place.clientWidth;
   new ResizeObserver(() => { if (place.clientWidth !== last) { last = place.clientWidth; draw(); } }).observe(place);
   dark.addEventListener("change", draw);
+}
+
+// alone draws the interval of a day whose neighbours have none: a band needs two.
+function alone(u, low, high, color) {
+  const has = (i) => u.data[low][i] !== null && u.data[low][i] !== undefined && u.data[high][i] !== null && u.data[high][i] !== undefined;
+  u.ctx.save();
+  u.ctx.strokeStyle = `${color}88`;
+  u.ctx.lineWidth = 6 * devicePixelRatio;
+  u.data[0].forEach((x, i) => {
+    if (!has(i) || has(i - 1) || has(i + 1)) return;
+    u.ctx.beginPath();
+    u.ctx.moveTo(u.valToPos(x, "x", true), u.valToPos(u.data[low][i], "y", true));
+    u.ctx.lineTo(u.valToPos(x, "x", true), u.valToPos(u.data[high][i], "y", true));
+    u.ctx.stroke();
+  });
+  u.ctx.restore();
 }
 
 // ready brings uPlot to a page that has not loaded it from the start.

@@ -140,7 +140,7 @@ export function money(v, digits = 2) {
   const n = Number(v);
   if (!body.currency) return number.format(n);
   const small = n !== 0 && Math.abs(n) < 1 ? 4 : digits;
-  return new Intl.NumberFormat(lang, { style: "currency", currency: body.currency, minimumFractionDigits: Math.min(2, small, digits), maximumFractionDigits: small }).format(n);
+  return new Intl.NumberFormat(lang, { style: "currency", currency: body.currency, minimumFractionDigits: Math.min(2, small, digits), maximumFractionDigits: small }).format(n).replace("-", "−");
 }
 export const percent = (v) => new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: v < 0.1 ? 2 : 0 }).format(v);
 const zone = body.zone || undefined;
@@ -199,7 +199,7 @@ export function mistakes(form, err, box) {
     const note = el("p", { class: "wrong", id: `wrong-${input.id || input.dataset.at}` }, f.message);
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(input.tagName)) {
       input.setAttribute("aria-invalid", "true");
-      (input.closest(".amount") || input).after(note);
+      if (!input.nextElementSibling?.matches(".checked.no")) (input.closest(".amount") || input).after(note); // else it is told there already
       first ||= input;
     } else input.prepend(note);
   }

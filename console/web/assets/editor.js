@@ -150,13 +150,13 @@ function fillIn(c) {
   $("heading").textContent = c.name;
   form.elements.kind.value = c.kind;
   $("targeting").value = c.targeting;
-  const amount = (v) => (Number(v) ? v : "");
+  const amount = (v) => (Number(v) ? String(v).replace(".", page.lang === "pl" ? "," : ".") : "");
   $("cpm").value = amount(c.bid.cpm);
   $("max").value = amount(c.bid.max_cpm);
   for (const k of ["day", "week", "total"]) $(k).value = amount(c.budget[k]);
   const goal = Object.keys(goals).find((k) => Number(c.goal?.[k])) || "";
   $("goal").value = goal;
-  $("goal-amount").value = goal ? (goal === "target_roas_bps" ? c.goal[goal] / 10000 : c.goal[goal]) : "";
+  $("goal-amount").value = goal ? amount(goal === "target_roas_bps" ? c.goal[goal] / 10000 : c.goal[goal]) : "";
   showGoal();
   $("billing").value = c.billing || "cpm";
   $("cpc").value = amount(c.cpc);
@@ -177,6 +177,9 @@ function fillIn(c) {
 function running(c) {
   const b = $("start-it");
   if (b) b.textContent = w(c?.status === "active" ? "editor.save-pause" : "editor.start-it");
+  if (!b || !c) return;
+  $("shelve").hidden = false;
+  $("shelve").textContent = w(c.status === "archived" ? "editor.restore" : "editor.archive");
 }
 
 async function showState() {
@@ -209,6 +212,21 @@ async function save(status, button) {
     }
   });
 }
+// shelve puts a campaign as it is stored into the archive, or takes it out.
+async function shelve(button) {
+  const status = doc.status === "archived" ? "paused" : "archived";
+  await busy(button, async () => {
+    try {
+      doc = await api("PATCH", `${shopPath}/campaigns/${doc.id}`, { status }, { "If-Match": `"${doc.version}"` });
+      running(doc);
+      say(w(status === "archived" ? "editor.archived" : "editor.restored", { name: doc.name }));
+      showState();
+    } catch (err) {
+      if (err.status === 412) err.message = w("editor.conflict");
+      mistakes(form, err, $("trouble"));
+    }
+  });
+}
 let onceKey = `${Date.now()}-${Math.random()}`;
 
 form.addEventListener("input", (e) => {
@@ -219,6 +237,7 @@ form.addEventListener("input", (e) => {
 addEventListener("beforeunload", (e) => { if (dirty) e.preventDefault(); });
 form.onsubmit = (e) => { e.preventDefault(); save("", $("save")); };
 if (canWrite) {
+  $("shelve").onclick = () => shelve($("shelve"));
   $("start-it").onclick = () => save(doc?.status === "active" ? "paused" : "active", $("start-it"));
 } else form.querySelectorAll("input, textarea, select, #add-boost, #add-ad, #starters button").forEach((n) => { n.disabled = true; });
 $("add-boost").onclick = () => { addBoost(); changed(); };

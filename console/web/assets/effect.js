@@ -10,7 +10,8 @@ const rule = /(domain|bundle|device|exchange|media|country) in \("([^"]+)"\)|(ho
 function capped(c) {
   const boosts = new Set((c.before?.bid?.boosts || []).map(text));
   const added = (c.after?.bid?.boosts || []).find((b) => b.bps < 10000 && !boosts.has(text(b)));
-  const where = added ? added.when : text(c.after?.targeting).startsWith(`(${text(c.before?.targeting)}) and not `) ? text(c.after.targeting).slice(text(c.before.targeting).length + 11) : "";
+  const was = text(c.before?.targeting), not = was ? `(${was}) and not ` : "not ", is = text(c.after?.targeting);
+  const where = added ? added.when : is !== was && is.startsWith(not) ? is.slice(not.length) : "";
   const m = where && where.match(rule);
   return m && m[0] === where ? { by: m[1]?.replace("bundle", "domain") || m[3] || m[5], key: m[2] || m[4]?.padStart(2, "0") || m[6] } : null;
 }

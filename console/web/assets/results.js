@@ -42,11 +42,13 @@ function sums(rows, old) {
     item(w("clicks"), count(sum(rows, "clicks")), w("shown", { n: sum(rows, "impressions") })));
 }
 
+const compact = (v) => new Intl.NumberFormat(page.lang, { notation: "compact", maximumFractionDigits: 1 }).format(v);
+
 function drawDays(rows) {
   const labels = rows.map((r) => r.key);
   const chosen = campaigns.filter((c) => c.status === "active" && (!now.campaign || String(c.id) === now.campaign));
   const plan = chosen.reduce((n, c) => n + Number(c.budget.day || 0), 0);
-  const short = (v) => (v === null ? "" : new Intl.NumberFormat(page.lang, { notation: "compact", maximumFractionDigits: 1 }).format(v));
+  const short = (v) => (v === null ? "" : compact(v));
   const spend = rows.map((r) => Number(r.spend));
   const series = [{ label: w("spend"), values: spend.map((v) => v || null), color: "--main", bars: true, fill: true, width: 1, points: false, legend: "spent" }];
   if (plan) series.push({ label: w("results.plan", { n: money(plan) }), values: rows.map(() => plan), color: "--plan", dash: [6, 5], points: false, legend: "plan" });
@@ -93,7 +95,7 @@ const map = () => fill($("map"), async () => {
     const r = rows.get(`${d}-${h}`);
     const level = r && most ? Math.ceil((Number(r.spend) / most) * 4) : 0;
     const text = `${names[d - 1]} ${h}:00 – ${w("spend")} ${money(r?.spend || 0)}, ${w("orders")} ${count(r?.orders || 0)}`;
-    return el("td", { class: level ? `h${level}` : undefined, title: text }, el("span", { class: "hidden" }, text), el("span", { "aria-hidden": "true" }, r?.orders ? count(r.orders) : ""));
+    return el("td", { class: level ? `h${level}` : undefined, title: text }, el("span", { class: "hidden" }, text), el("span", { "aria-hidden": "true", class: r?.orders > 99 && "many" }, r?.orders ? compact(r.orders) : ""));
   };
   return el("table", { class: "hours" }, el("caption", { class: "hidden" }, w("results.map")), el("thead", {}, el("tr", {}, el("td", {}), hours.map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, names.map((n, d) => el("tr", {}, el("th", { scope: "row" }, n), hours.map((h) => cell(d + 1, h))))));

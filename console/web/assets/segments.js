@@ -18,7 +18,8 @@ const list = () => fill($("list"), async () => {
     { name: w("segments.rule"), cell: (s) => (s.source === "import" ? pill(w("segments.import")) : el("code", {}, s.expression)) },
     { name: w("segments.value"), num: true, cell: (s) => percent((s.value_bps || 10000) / 10000) },
   ];
-  if (canWrite) columns.push({ name: "", cell: (s) => [s.source === "rule" && el("button", { type: "button", class: "small", "aria-label": `${w("edit")}: ${s.name}`, onclick: () => edit(s) }, w("edit"))] });
+  if (canWrite) columns.push({ name: "", cell: (s) => [s.source === "rule" && el("button", { type: "button", class: "small", "aria-label": `${w("edit")}: ${s.name}`, onclick: () => edit(s) }, w("edit")), " ",
+    el("button", { type: "button", class: "small", "aria-label": `${w("segments.drop")}: ${s.name}`, onclick: () => drop(s) }, w("segments.drop"))] });
   return table(w("title.segments"), columns, have);
 });
 
@@ -33,6 +34,12 @@ async function templates() {
       try { await api("POST", `${shopPath}/segments`, { template: t.template }, once()); say(w("segments.made", { name: t.name })); } catch (err) { say(err.message); }
       list();
     } }, w("add"))))));
+}
+
+async function drop(s) {
+  if (!confirm(w("segments.sure", { name: s.name }))) return;
+  try { await api("DELETE", `${shopPath}/segments/${s.id}`, undefined, { "If-Match": `"${s.version}"` }); say(w("segments.dropped", { name: s.name })); } catch (err) { say(err.message); }
+  list();
 }
 
 function edit(s) {

@@ -13,14 +13,26 @@ write();
 const tone = { wins: "good", outranked: "warn", blocked: "warn", fails: "bad" };
 function against(c) {
   if (!c.failing?.length) return w("why.nothing");
-  return el("ul", {}, c.failing.map((m) => el("li", {}, el("b", {}, w(`reason.${m.rule}`).replace("reason.", "")), m.detail ? ` – ${m.detail}` : "")));
+  return el("ul", {}, byRule(c.failing).map(miss));
 }
+
+// byRule puts what one rule says several times together.
+function byRule(misses) {
+  const rules = new Map();
+  for (const m of misses) rules.set(m.rule, [...(rules.get(m.rule) || []), m.detail].filter(Boolean));
+  return [...rules];
+}
+
+// reason is a rule in words; what has none shows its name.
+const reason = (rule) => w(`reason.${rule}`).replace(/^reason\./, "");
+// The details are the bidder's own, in English; predicates are the campaign's.
+const miss = ([rule, details]) => el("li", {}, el("b", {}, reason(rule)), details.map((d) => el("span", { class: "sub", lang: rule === "targeting" ? undefined : "en" }, rule === "targeting" ? el("code", {}, d) : d)));
 
 function impression(imp) {
   const list = imp.campaigns || [];
   return el("section", { class: "card" }, el("h2", {}, `${w("why.imp")} ${imp.imp}${imp.media ? `, ${w(`media.${imp.media}`)}` : ""}`),
     el("p", { class: "help" }, w("why.looked", { looked: imp.looked, matched: imp.matched })),
-    imp.reasons?.length ? el("div", { class: "box bad" }, w("why.all"), el("ul", {}, imp.reasons.map((m) => el("li", {}, `${m.rule} ${m.detail || ""}`)))) : null,
+    imp.reasons?.length ? el("div", { class: "box bad" }, w("why.all"), el("ul", {}, byRule(imp.reasons).map(miss))) : null,
     list.length ? table(w("why.imp"), [
       { name: w("campaign"), cell: (c) => [el("a", { href: `/console/shops/${c.shop}/campaigns/${c.id}` }, c.name), c.id === imp.nearest && el("span", { class: "sub" }, w("why.nearest"))] },
       { name: w("why.outcome"), cell: (c) => pill(w(`outcome.${c.outcome}`), tone[c.outcome]) },
@@ -38,7 +50,7 @@ $("ask").onsubmit = async (e) => {
   try {
     const a = await api("POST", `/api/v1/explain?exchange=${encodeURIComponent($("exchange").value)}&shop=${page.shop}`, request);
     const bid = a.bids?.length;
-    show(out, el("p", { class: `box ${bid ? "good" : "warn"}`, role: "status" }, bid ? w("why.bid") : w("why.none", { reason: a.no_bid || "–" })), (a.imps || []).map(impression),
+    show(out, el("p", { class: `box ${bid ? "good" : "warn"}`, role: "status" }, bid ? w("why.bid") : w("why.none", { reason: a.no_bid ? reason(a.no_bid) : "–" })), (a.imps || []).map(impression),
       el("details", {}, el("summary", {}, w("why.raw")), el("pre", { tabindex: "0" }, JSON.stringify(a, null, 2))));
   } catch (err) {
     failed(out, err);
