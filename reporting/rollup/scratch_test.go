@@ -17,10 +17,12 @@ import (
 )
 
 // scratch are views as earlier migrations had them: they work everything out
-// from the events at each question, which makes them the truth of what is kept.
-var scratch = map[string]string{"0003_adjustments.sql": "settlements", "0007_attribution.sql": "attributions attributed_orders", "0009_costs.sql": "order_places"}
+// from the events at each question, which makes them the truth of what is kept;
+// the roll-ups' and those that add them up are what later ones must equal.
+var scratch = map[string]string{"0003_adjustments.sql": "settlements", "0007_attribution.sql": "attributions attributed_orders",
+	"0008_rollups.sql": "hourly daily places", "0009_costs.sql": "order_places cost_by_domain cost_by_hour", "0012_questions.sql": "reach pacing"}
 
-var scratchName = regexp.MustCompile(`grosz\.(settlements|attributions|attributed_orders|order_places)\b`)
+var scratchName = regexp.MustCompile(`grosz\.(settlements|attributions|attributed_orders|hourly|daily|places|order_places|cost_by_domain|cost_by_hour|reach|pacing)\b`)
 
 // fromScratch makes those views beside the ones in force, with names of their own.
 func fromScratch(t *testing.T, conn driver.Conn) {
@@ -39,7 +41,7 @@ func fromScratch(t *testing.T, conn driver.Conn) {
 			}
 		}
 	}
-	require.Equal(t, 4, made)
+	require.Equal(t, 11, made)
 }
 
 // same compares a view with what is worked out from scratch, row by row.
@@ -157,7 +159,9 @@ func TestAttributionIsRightAtAnyMoment(t *testing.T) {
 	checkAll := func(when string) {
 		check(when)
 		same(t, conn, "attributed_orders", fmt.Sprintf("%s, seed %d", when, seed))
-		same(t, conn, "order_places", fmt.Sprintf("%s, seed %d", when, seed))
+		for _, view := range []string{"order_places", "cost_by_domain", "reach"} {
+			same(t, conn, view, fmt.Sprintf("%s, seed %d", when, seed))
+		}
 	}
 	work := func() {
 		time.Sleep(5 * time.Millisecond) // past the margin
@@ -254,4 +258,45 @@ func TestSettlementsAreTheSameFromScratch(t *testing.T) {
 	check("after all rounds")
 	require.NoError(t, conn.Exec(t.Context(), "OPTIMIZE TABLE grosz.events FINAL"))
 	check("after a merge")
+}
+
+// TestSumsAreTheSameFromScratch delivers events in pieces, some again, works out
+// a few hours or days between, and compares every row of the views that read
+// roll-ups with what the earlier forms of these views have.
+func TestSumsAreTheSameFromScratch(t *testing.T) {
+	conn := open(t)
+	fromScratch(t, conn)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	log := history(rnd, 71, 60)
+	require.NoError(t, conn.Exec(t.Context(), "INSERT INTO grosz.shops (shop_id, version, time_zone) VALUES (71, 1, 'Asia/Kathmandu')"))
+	r := newRoller(t)
+	for from := 0; from < len(log); from += 90 {
+		insert(t, conn, log[from:min(from+90, len(log))])
+		insert(t, conn, log[:min(from, rnd.IntN(20))])
+		time.Sleep(5 * time.Millisecond) // past the margin
+		_, err := r.work(t.Context(), conn, r.levels[rnd.IntN(2)], 7)
+		require.NoError(t, err)
+		for _, view := range []string{"hourly", "daily", "places", "cost_by_domain", "cost_by_hour", "pacing", "reach"} {
+			require.Positive(t, sameSums(t, conn, view, fmt.Sprintf("after %d events, seed %d", from, seed)))
+		}
+	}
+}
+
+// sameSums is same for views whose rows are parts of sums until they are added
+// up: how many a group has depends on what was worked out.
+func sameSums(t *testing.T, conn driver.Conn, view, when string) uint64 {
+	t.Helper()
+	keys, ok := map[string]string{"hourly": "shop, day, at_hour, campaign", "daily": "shop, day, campaign", "places": "shop, day, campaign, domain"}[view]
+	if !ok {
+		return same(t, conn, view, when)
+	}
+	list := func(of string) (out []string) {
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT arraySort(groupArray(toString(row))) FROM (SELECT tuple("+keys+", sum(wins), sum(impressions), sum(clicks), sum(spend), sum(shop_spend), sum(shop_fee)) AS row FROM grosz."+of+" GROUP BY "+keys+")").Scan(&out))
+		return out
+	}
+	want := list(view + "_scratch")
+	require.Equal(t, want, list(view), "%s %s", view, when)
+	return uint64(len(want))
 }

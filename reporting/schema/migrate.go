@@ -23,7 +23,7 @@ var files embed.FS
 // Facts is the part of SQL that works facts out of events, for the units of a
 // table `units`: views and reporting/rollup share it.
 //
-//go:embed migrations/facts.inc
+//go:embed migrations/facts_within.inc
 var Facts string
 
 // PriceFacts is likewise what became of bids by price, for the same table.
