@@ -96,6 +96,11 @@ type Config struct {
 	// ClickMarginBPS is the platform's part of what billed clicks are likely to
 	// bring, basis points: so much less is bid for their impressions.
 	ClickMarginBPS int
+	// ClickLossClicks and ClickLossBPS bound what the platform may lose on a
+	// campaign that is billed by clicks within ClickLossDays: so many clicks, and
+	// a part of what was billed. No clicks: 100 and 1,000 bps; −1 is no bound.
+	ClickLossClicks int
+	ClickLossBPS    int
 	// BidLogBytes bounds the bids on their way to Kafka; 0 means 64 MiB.
 	BidLogBytes int64
 }
@@ -123,6 +128,9 @@ func (c Config) Validate() error {
 	}
 	if c.ClickMarginBPS < 0 || c.ClickMarginBPS >= 10_000 {
 		errs = append(errs, fmt.Errorf("bidder: ClickMarginBPS %d must be from 0 to 9999", c.ClickMarginBPS))
+	}
+	if c.ClickLossClicks < -1 || c.ClickLossBPS < 0 || c.ClickLossBPS > 1_000_000 {
+		errs = append(errs, fmt.Errorf("bidder: ClickLossClicks %d must be -1 or more, ClickLossBPS %d from 0 to 1,000,000", c.ClickLossClicks, c.ClickLossBPS))
 	}
 	return errors.Join(errs...)
 }

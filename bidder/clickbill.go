@@ -18,22 +18,20 @@ import (
 // clickMargin is the part as a factor.
 func (b *Bidder) clickMargin() float64 { return float64(b.cfg.ClickMarginBPS) / 10_000 }
 
-// appendClick makes a click durable, and with it its bill, if there is one.
+// appendClick makes a click durable and, in one entry of the spool, its bill,
+// if there is one: no crash leaves a click that was taken without its bill.
 func (b *Bidder) appendClick(e *events.Event, tok *events.Token) error {
-	if err := b.appendEvent(e); err != nil {
-		return err
-	}
 	if tok.ClickPrice <= 0 || tok.Test || e.Reason != "" {
-		return nil
+		return b.appendEvent(e)
 	}
 	bill := b.eventOf(tok, events.TypeAdjustment, e.TimeMS)
 	bill.EventID, bill.Reason, bill.Product = events.ClickBillID(tok.BidID), events.ReasonClick, e.Product
 	if b.repeats.has(bill.EventID) {
-		return nil
+		return b.appendEvent(e)
 	}
 	bill.ShopAmount = tok.ClickPrice
 	bill.ShopFee = money.Fee{BPS: int64(tok.ClickFeeBPS)}.Of(bill.ShopAmount)
-	if err := b.appendEvent(&bill); err != nil {
+	if err := b.appendAll(e, &bill); err != nil {
 		return err
 	}
 	b.repeats.add(bill.EventID, 0)

@@ -3,6 +3,7 @@ package bidder
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
+	"github.com/grosz/grosz/events/spool"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -103,6 +105,37 @@ func TestTheFirstValidClickIsBilled(t *testing.T) {
 	}
 	s := account.State(e.BidDay)
 	assert.Equal(t, []money.Nano{1_100_000_000, 1_100_000_000, 1_100_000_000, 0}, []money.Nano{s.Settled, s.Used, s.DaySettled, s.Held})
+}
+
+// A click and its bill are one entry of the spool, the click first: a crash
+// keeps both or none. Where the spool takes nothing, neither is remembered, and
+// the next click is billed.
+func TestAClickAndItsBillAreOneEntry(t *testing.T) {
+	w := newClickWorld(t, clickCampaign(1))
+	u := clickOf(t, w.bid("burl", bannerRequest).SeatBid[0].Bid[0].AdM)
+	w.spooled()
+	w.clock.Advance(time.Minute)
+	before := w.spool.Stats().Commits
+	w.clickAs(u, browser, "")
+	assert.EqualValues(t, 1, w.spool.Stats().Commits-before)
+	got := w.spooled()
+	require.Len(t, got, 2)
+	assert.Equal(t, []events.Type{events.TypeClick, events.TypeAdjustment}, []events.Type{got[0].Type, got[1].Type})
+
+	w = newClickWorld(t, clickCampaign(1))
+	u = clickOf(t, w.bid("burl", bannerRequest).SeatBid[0].Bid[0].AdM)
+	taken := w.b.spool
+	shut, err := spool.Open(spool.Config{Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.NoError(t, shut.Close())
+	w.clock.Advance(time.Minute)
+	w.b.spool = shut
+	w.clickAs(u, browser, "")
+	w.b.spool = taken
+	assert.Empty(t, w.spooled(), "the person is led on, nothing is kept")
+	w.clock.Advance(time.Minute)
+	w.clickAs(u, browser, "")
+	assert.Len(t, w.spooled(), 2)
 }
 
 // TestClicksThatAreNotBilled names clicks and bids that nobody is billed for.

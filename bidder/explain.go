@@ -398,6 +398,9 @@ func (e *explaining) paces(t *terms, camp *campaigns.CompiledCampaign, out *Expl
 		b.Free = &free
 	}
 	e.leased(camp, out, day)
+	if camp.PerClick() && e.b.book.Account(camp.ID).Wallet().Costly() {
+		out.Failing = append(out.Failing, e.b.clickLossMiss(camp))
+	}
 	if b.Hold > free && !c.view.Test { // a test bid holds nothing
 		out.Failing = append(out.Failing, Miss{Rule: ReasonBudget.String(), Detail: fmt.Sprintf("an impression takes %v %s, %v are free", b.Hold, camp.Shop.Currency, free)})
 	}

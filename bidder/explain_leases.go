@@ -20,6 +20,7 @@ func (s *shadow) lend(campaign uint32, leases []pacing.Lent, poor bool) {
 func (s *shadow) lendAs(live *Bidder, campaign uint32) {
 	wallet := live.book.Account(campaign).Wallet()
 	s.lend(campaign, wallet.Lent(), wallet.Poor())
+	s.b.book.Account(campaign).Wallet().SetCostly(wallet.Costly())
 }
 
 // leased tells whether the node has leased enough for the campaign's bid,

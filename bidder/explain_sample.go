@@ -75,6 +75,8 @@ type SampledCount struct {
 	// the shop's balance.
 	Leases []pacing.Lent `json:"leases,omitempty"`
 	Poor   bool          `json:"poor,omitempty"`
+	// Costly: the platform had lost on its billed clicks what it may lose.
+	Costly bool `json:"costly,omitempty"`
 	// Pace is what its bids were multiplied by; absent where its day is not
 	// paced.
 	Pace *float64 `json:"pace,omitempty"`
@@ -235,7 +237,7 @@ func (s *Sampler) used(c *bidContext, k int32) SampledCount {
 	camp := c.state.Snapshot.Campaigns[k]
 	account := c.state.accounts[k]
 	state := account.State(s.b.days.at(camp.Shop.Location, c.nowMS).number)
-	out := SampledCount{Campaign: camp.ID, Used: state.Used, DayUsed: state.DayUsed, Leases: account.Wallet().Lent(), Poor: account.Wallet().Poor()}
+	out := SampledCount{Campaign: camp.ID, Used: state.Used, DayUsed: state.DayUsed, Leases: account.Wallet().Lent(), Poor: account.Wallet().Poor(), Costly: account.Wallet().Costly()}
 	for i := range c.bids {
 		if o := &c.bids[i]; o.campaign == k && !c.view.Test {
 			out.Used -= o.hold
@@ -348,6 +350,7 @@ func (b *Bidder) Replay(p *Sample) (Replayed, error) {
 		}
 		s.spend(camp, n.Used, n.DayUsed)
 		s.lend(n.Campaign, n.Leases, n.Poor)
+		s.b.book.Account(n.Campaign).Wallet().SetCostly(n.Costly)
 	}
 	p.recalled.into(s)
 	c := s.context()

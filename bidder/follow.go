@@ -263,6 +263,9 @@ func (b *Bidder) publish(snap *campaigns.Snapshot) {
 	b.state.Store(newState(snap, b.exchanges, len(b.exchanges), b.rates, b.book, &b.refusals))
 	b.prepare()
 	b.segments.install(snap)
+	if b.leases != nil {
+		b.leases.poke()
+	}
 }
 
 // maxCapDays is the longest window of a frequency cap, and a day.

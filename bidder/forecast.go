@@ -9,6 +9,7 @@ import (
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/money"
 	"github.com/grosz/grosz/pacing"
 	"github.com/grosz/grosz/segments"
 )
@@ -48,6 +49,10 @@ type ForecastBids struct {
 	Gross  []int64   `json:"gross"` // what the bid would cost the shop if it were paid in full, fee included, nano-units
 	Click  []float64 `json:"click"` // predicted
 	Order  []float64 `json:"order"` // after a click
+	// PerClick is what each click is billed where clicks are, fee included,
+	// nano-units of the shop's currency. Then Gross is what the platform would
+	// pay.
+	PerClick int64 `json:"per_click,omitempty"`
 }
 
 // ForecastBids answers the sample of requests anew as if the campaign were the
@@ -62,6 +67,10 @@ func (b *Bidder) ForecastBids(doc *campaigns.Campaign) (*ForecastBids, error) {
 	r, err := b.newReplaying(doc, lost)
 	if err != nil {
 		return nil, err
+	}
+	if camp := r.state.Snapshot.Campaigns[0]; camp.PerClick() {
+		price := camp.ClickPrice()
+		r.out.PerClick = int64(money.Add(price, camp.Shop.Fee().Share().Of(price)))
 	}
 	r.out.Sampled, r.out.FromMS, r.out.ToMS = len(list), list[0].TimeMS, list[0].TimeMS
 	for _, s := range list {
@@ -258,8 +267,17 @@ func (r *replaying) note(s *RequestSample, o *bid) {
 	}
 	out.Person, out.AtMS, out.Market = append(out.Person, person), append(out.AtMS, s.TimeMS), append(out.Market, market)
 	out.First = append(out.First, at == 1 || at == 3)
-	out.Bid, out.Floor, out.Gross = append(out.Bid, int64(o.price)), append(out.Floor, int64(floor)), append(out.Gross, int64(o.hold))
+	out.Bid, out.Floor, out.Gross = append(out.Bid, int64(o.price)), append(out.Floor, int64(floor)), append(out.Gross, int64(r.paid(o)))
 	out.Click, out.Order = append(out.Click, o.click), append(out.Order, o.order)
+}
+
+// paid is what the shop would pay for the bid in full, with its fee; or the
+// platform, where clicks are billed.
+func (r *replaying) paid(o *bid) money.Nano {
+	if r.out.PerClick > 0 {
+		return gross(o.price.PerImpression(), o.rate, money.Fee{})
+	}
+	return o.hold
 }
 
 // exchangeOf is the shadow's copy of an exchange; nil for one that is no more.

@@ -22,7 +22,8 @@ import (
 // it counts as spent until its bids can have been reported.
 const (
 	leaseTick   = 200 * time.Millisecond
-	leaseAhead  = 10 * time.Second // of spending that a lease is to last
+	leaseGather = 10 * time.Millisecond // records that wake the desk are gathered for as long
+	leaseAhead  = 10 * time.Second      // of spending that a lease is to last
 	leaseWindow = 30 * time.Second
 	// idleWindow is that of a campaign that nothing was bid for: it keeps a
 	// little at hand, and the log is not filled with its renewals.
@@ -50,6 +51,8 @@ type leaseDesk struct {
 	wants map[uint32]*want // by campaign
 	told  map[uint32]int64 // version of limits written to the log, by campaign
 	sched leaseSchedule    // who is looked at when
+	woken chan struct{}    // something changed that is not to wait for the tick
+	tick  time.Duration    // leaseTick
 
 	requests, granted, refused, returned, looks atomic.Uint64
 	watch                                       *clock.Watch // of run's goroutine
@@ -82,6 +85,7 @@ type want struct {
 func newLeaseDesk(b *Bidder) *leaseDesk {
 	return &leaseDesk{
 		b: b, fold: ledger.New(), asked: map[uint64]ask{}, wants: map[uint32]*want{}, told: map[uint32]int64{}, sched: newLeaseSchedule(),
+		woken: make(chan struct{}, 1), tick: leaseTick,
 		watch: clock.NewWatch(b.clock),
 	}
 }
@@ -103,6 +107,9 @@ func (d *leaseDesk) apply(e *events.Event) {
 	before := d.fold.Free(r.Shop)
 	d.fold.Apply(&r, nil)
 	d.sched.freeMoved(r.Shop, before, d.fold.Free(r.Shop))
+	if r.PerClick {
+		d.boundCampaign(r.Campaign)
+	}
 	switch r.Kind {
 	case ledger.Lease:
 	case ledger.Deposit, ledger.Terms, ledger.Budget:
@@ -144,6 +151,16 @@ func (d *leaseDesk) wake(shop uint32) {
 		}
 		d.sched.soon(w)
 	}
+	d.poke()
+}
+
+// poke has the desk take a turn now: a changed budget, a deposit or a new
+// State is not to wait for the tick.
+func (d *leaseDesk) poke() {
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
 }
 
 // run asks and gives back until ctx ends, and then gives all back.
@@ -152,7 +169,7 @@ func (d *leaseDesk) run(ctx context.Context) {
 		return
 	}
 	until := d.b.clock.NowMS() + firstLeases.Milliseconds()
-	tick := time.NewTicker(leaseTick)
+	tick := time.NewTicker(d.tick)
 	defer tick.Stop()
 	for {
 		now, by := d.watch.Look()
@@ -169,6 +186,11 @@ func (d *leaseDesk) run(ctx context.Context) {
 			d.write(d.giveBack())
 			return
 		case <-tick.C:
+		case <-d.woken:
+			select {
+			case <-ctx.Done():
+			case <-time.After(leaseGather):
+			}
 		}
 	}
 }
@@ -208,18 +230,19 @@ func (d *leaseDesk) answered() bool {
 	return true
 }
 
-// write makes records durable; those of one slice keep their order.
+// write makes records durable; those of one slice together, in their order.
 func (d *leaseDesk) write(groups [][]events.Event) {
 	var g errgroup.Group
 	g.SetLimit(leaseWriters)
 	for _, group := range groups {
 		g.Go(func() error {
+			recs := make([]*events.Event, len(group))
 			for i := range group {
-				if err := d.b.appendEvent(&group[i]); err != nil {
-					d.b.log.Warn("lease not asked for or given back: the spool does not take it", "err", err)
-					d.unwritten(group[i:])
-					return nil // what is not given back returns when its time is over
-				}
+				recs[i] = &group[i]
+			}
+			if err := d.b.appendAll(recs...); err != nil {
+				d.b.log.Warn("lease not asked for or given back: the spool does not take it", "err", err)
+				d.unwritten(group) // what is not given back returns when its time is over
 			}
 			return nil
 		})

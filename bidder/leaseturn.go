@@ -46,6 +46,9 @@ func (d *leaseDesk) turn(now int64) (out [][]events.Event) {
 		}
 	}
 	d.forgetOld(now)
+	if d.sched.turns%clickLossEvery == 0 {
+		d.boundAllClicks(now)
+	}
 	return out
 }
 
@@ -106,6 +109,9 @@ func (d *leaseDesk) needs(w *want, now int64) (group []events.Event) {
 	}
 	if v := max(d.fold.Version(c.ID), d.told[c.ID]); v < c.Version {
 		d.told[c.ID] = c.Version
+		if w.open == 0 {
+			w.quietMS = 0 // what nothing was free for may be had now, behind the new limits
+		}
 		e := d.record(events.TypeBudget, c.ShopID, c.ID, now)
 		e.Version, e.ShopCurrency = c.Version, c.Shop.Currency
 		e.LimitTotal, e.LimitWeek, e.LimitDay = c.Budget.Total, c.Budget.Week, c.Budget.Day

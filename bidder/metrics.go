@@ -148,6 +148,9 @@ func (b *Bidder) WriteMetrics(w io.Writer) {
 	}
 	b.refusals.write(w)
 	s.writeGoals(w)
+	if b.leases != nil {
+		b.leases.writeClickLosses(w)
+	}
 	s.writePaces(w)
 	b.writeTraffic(w)
 	b.writeShading(w)

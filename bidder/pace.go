@@ -32,6 +32,9 @@ func (b *Bidder) pace(t *terms, o *bid) NoBidReason {
 	o.id, o.rate, o.fee = c.newID(), back, camp.Shop.Fee()
 	o.hold = gross(o.price.PerImpression(), back, o.fee)
 	if camp.PerClick() {
+		if c.state.accounts[o.campaign].Wallet().Costly() {
+			return ReasonClickLoss
+		}
 		o.hold = clickHold(camp, b.clickChance(t, o.campaign), o.hold)
 	}
 	o.ttl = c.exchange.holdFor(o.media)

@@ -61,6 +61,7 @@ const (
 	ReasonDearerWay // it comes through a cheaper exchange too
 	ReasonHoldout   // the person is held out, to learn what the campaign changes
 	ReasonBalance   // the shop's prepaid balance and credit are used up
+	ReasonClickLoss // the platform lost on its billed clicks what it may lose
 	numReasons
 )
 
@@ -68,7 +69,7 @@ var reasonNames = [numReasons]string{
 	"none", "malformed", "no_time", "overload", "not_ready", "no_imp", "seat", "currency", "dooh", "crawler", "data_centre", "block_list_cut", "media_not_taken",
 	"no_campaign", "flight", "no_creative", "size", "banner_type", "mime", "duration", "protocol", "linearity", "bitrate",
 	"pod", "delivery", "attr", "advertiser_blocked", "category_blocked", "language",
-	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "lease", "outranked", "multiplier", "self_check", "category_taxonomy", "hidden", "not_approved", "offered_twice", "dearer_way", "holdout", "balance",
+	"native_malformed", "native_asset", "deal_only", "dsa", "floor", "no_price", "frequency", "budget", "lease", "outranked", "multiplier", "self_check", "category_taxonomy", "hidden", "not_approved", "offered_twice", "dearer_way", "holdout", "balance", "click_loss",
 }
 
 // String is the reason's name in metrics, events and explanations.

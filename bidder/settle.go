@@ -80,3 +80,13 @@ func (b *Bidder) appendEvent(e *events.Event) error {
 	lines.Put(buf)
 	return err
 }
+
+// appendAll makes events durable, all or none, in their order and with one
+// fsync: they are of one entry of the spool.
+func (b *Bidder) appendAll(es ...*events.Event) error {
+	recs := make([]spool.Record, len(es))
+	for i, e := range es {
+		recs[i] = spool.Record{Topic: kafka.SpoolEvents, Key: events.ShopKey(e.ShopID), Value: e.AppendJSON(nil)}
+	}
+	return b.spool.Append(recs...)
+}

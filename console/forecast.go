@@ -144,7 +144,7 @@ func (s *Server) forecast(ctx context.Context, in *forecastInput) (*forecastOutp
 		Bids: bids, Days: float64(q.Days), Budget: float64(budgetOf(q, doc)) / money.NanoUnit,
 		Even: doc.Pacing == campaigns.PacingEven || doc.Pacing == campaigns.PacingFront, Seed: seedOf(raw),
 	}
-	input.Caps, input.PerClick = capsOf(&doc.Frequency), perClick(doc, &shop.Shop)
+	input.Caps = capsOf(&doc.Frequency)
 	res := forecast.Replay(input)
 	return &forecastOutput{forecastView("replay", &res, q.Days, &shop.Shop)}, nil
 }

@@ -20,6 +20,7 @@ type Wallet struct {
 	taken  int64 // taken and not put back since the last Demand
 	missed int64 // the largest amount that no lease had since then
 	poor   atomic.Bool
+	costly atomic.Bool
 
 	// Whoever keeps the wallet filled is told once when slack is used up, and
 	// then not again before the next Watch; and of what is to be given back.
@@ -187,6 +188,13 @@ func (w *Wallet) Put(lease uint64, amount money.Nano) {
 		w.stir()
 	}
 }
+
+// SetCostly notes that the platform has lost on the campaign's billed clicks
+// what it may lose.
+func (w *Wallet) SetCostly(costly bool) { w.costly.Store(costly) }
+
+// Costly tells what SetCostly noted.
+func (w *Wallet) Costly() bool { return w.costly.Load() }
 
 // SetPoor notes whether the shop that pays has too little for one more lease,
 // so that who finds none here can be told why.

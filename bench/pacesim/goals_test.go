@@ -34,6 +34,13 @@ func (p planner) Win(t float64, id int64, cost float64) error {
 	return nil
 }
 
+func (p planner) PerClick() { p.c.PerClick() }
+
+func (p planner) Charge(t float64, cost float64) error {
+	p.c.Charge(t, money.Nano(math.Round(cost*money.NanoUnit)))
+	return nil
+}
+
 func (p planner) End() error { p.c.End(); return nil }
 
 // Every built-in scenario reaches its goals. `make simulate` plays more seeds.

@@ -11,8 +11,9 @@ type outcome struct {
 	wins                     int
 }
 
-// replay bids k × estimate on every request until the money is gone.
-func replay(rs []request, auction int, budget, k float64) outcome {
+// replay bids k × estimate on every request until the money is gone: what
+// wins cost, or bill times their value, where that is above 0.
+func replay(rs []request, auction int, budget, k, bill float64) outcome {
 	o := outcome{k: k}
 	for i := range rs {
 		r := &rs[i]
@@ -24,10 +25,14 @@ func replay(rs []request, auction int, budget, k float64) outcome {
 		if auction == 2 {
 			cost = math.Min(bid, r.price+increment) / 1000
 		}
-		if o.spend+cost > budget {
+		paid := cost
+		if bill > 0 {
+			paid = bill * r.value / 1000
+		}
+		if o.spend+paid > budget {
 			return o
 		}
-		o.spend += cost
+		o.spend += paid
 		o.value += r.value / 1000
 		o.surplus += r.value/1000 - cost
 		o.wins++
@@ -37,16 +42,16 @@ func replay(rs []request, auction int, budget, k float64) outcome {
 
 // hindsight finds the best constant multiplier up to 1: of the value in a
 // second-price world, of the surplus in a first-price one.
-func hindsight(rs []request, auction int, budget float64) outcome {
+func hindsight(rs []request, auction int, budget, bill float64) outcome {
 	score := func(o *outcome) float64 {
 		if auction == 1 {
 			return o.surplus
 		}
 		return o.value
 	}
-	best := replay(rs, auction, budget, 1)
+	best := replay(rs, auction, budget, 1, bill)
 	try := func(k float64) {
-		if o := replay(rs, auction, budget, math.Min(1, k)); score(&o) > score(&best) {
+		if o := replay(rs, auction, budget, math.Min(1, k), bill); score(&o) > score(&best) {
 			best = o
 		}
 	}

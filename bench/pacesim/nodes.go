@@ -133,6 +133,9 @@ func (r *Result) Notes() (out []string) {
 	if r.Fleet != "" {
 		out = append(out, r.Fleet)
 	}
+	if r.Charged != nil {
+		out = append(out, r.Charged.String())
+	}
 	if b := r.Bought; b != nil && b.Kept > 0 {
 		out = append(out, fmt.Sprintf("%d clicks, %d orders, %d of them kept (%d before the day's end): a kept order cost %.4g, by the truth %.4g; the best in hindsight %.4g",
 			b.Clicks, b.Orders, b.Kept, b.InTime, r.Spend/float64(b.Kept), r.Spend/b.Expected, b.BestCost))

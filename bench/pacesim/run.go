@@ -30,9 +30,10 @@ type Result struct {
 	Allowed   float64 // percent: what may be overspent
 	BestK     float64
 	Series    []Minute
-	Uneven    float64 // percent of the spend: see uneven
-	Bought    *Bought // with orders in the scenario
-	Fleet     string  // with nodes: what their ledger says
+	Uneven    float64  // percent of the spend: see uneven
+	Bought    *Bought  // with orders in the scenario
+	Charged   *Charged // with billing cpc
+	Fleet     string   // with nodes: what their ledger says
 }
 
 // Minute is what happened in one minute of the judged day.
@@ -52,7 +53,15 @@ func Play(s *Scenario, seed uint64, p Pacer) (Result, error) {
 	if s.WarmNotices != nil {
 		notices = *s.WarmNotices
 	}
-	g := game{auction: s.Auction, rng: rand.New(rand.NewPCG(seed, 0x6e6f74)), pacer: p, budget: budget, notices: notices}
+	g := game{auction: s.Auction, rng: rand.New(rand.NewPCG(seed, 0x6e6f74)), pacer: p, budget: budget, notices: notices, model: s.model()}
+	if s.Clicks != nil {
+		var ok bool
+		if g.charger, ok = p.(Charger); !ok {
+			return Result{}, fmt.Errorf("%s: this pacer knows no billing %s", s.Name, BillingCPC)
+		}
+		g.clicks, g.fate = s.Clicks, rand.New(rand.NewPCG(seed, 0x636c6b))
+		g.charger.PerClick()
+	}
 	told := func(d *day) []float64 {
 		if s.NoForecast {
 			return nil
@@ -66,7 +75,9 @@ func Play(s *Scenario, seed uint64, p Pacer) (Result, error) {
 	}
 	judged := w.draw(s, false)
 	g.notices, g.series = s.Notices, make([]Minute, minutes)
-	g.orders, g.fate = s.Orders, rand.New(rand.NewPCG(seed, 0x6f7264))
+	if g.orders = s.Orders; g.orders != nil {
+		g.fate = rand.New(rand.NewPCG(seed, 0x6f7264))
+	}
 	if err := g.play(1, &judged, told(&judged)); err != nil {
 		return Result{}, fmt.Errorf("%s, seed %d: %w", s.Name, seed, err)
 	}
@@ -82,7 +93,7 @@ func Play(s *Scenario, seed uint64, p Pacer) (Result, error) {
 func (w *world) budget(s *Scenario) (float64, day) {
 	warm := w.draw(s, true)
 	auction := s.Auction
-	full := replay(warm.requests, auction, math.Inf(1), 1)
+	full := replay(warm.requests, auction, math.Inf(1), 1, s.bill())
 	return full.spend * s.BudgetRatio, warm
 }
 
@@ -104,6 +115,12 @@ type game struct {
 	fate                  *rand.Rand
 	bought                Bought
 	ratios                []float64
+
+	model   float64 // estimates are told as so much more
+	clicks  *Clicks // with billing cpc
+	charger Charger
+	clicked [][]float64 // clicks to come, by second; the last is after midnight
+	charged Charged     // of the day
 }
 
 type notice struct {
@@ -118,6 +135,7 @@ func (g *game) play(number int, d *day, forecast []float64) error {
 	}
 	g.pending, g.passed = make([][]notice, secondsDay), 0
 	g.spend, g.value, g.surplus, g.wins = 0, 0, 0, 0
+	g.clicked, g.charged = make([][]float64, secondsDay+1), Charged{}
 	g.ratios = make([]float64, minutes)
 	for i := range d.requests {
 		r := &d.requests[i]
@@ -125,9 +143,12 @@ func (g *game) play(number int, d *day, forecast []float64) error {
 			return err
 		}
 		g.nextID++
-		bid, err := g.pacer.Bid(r.t, g.nextID, r.placement, r.estimate)
+		bid, err := g.pacer.Bid(r.t, g.nextID, r.placement, r.estimate*g.model)
 		if err != nil {
 			return err
+		}
+		if bid > r.price && g.refuses() {
+			bid = 0
 		}
 		g.settle(r, bid)
 		g.note(r, bid, d)
@@ -135,7 +156,10 @@ func (g *game) play(number int, d *day, forecast []float64) error {
 	if err := g.tell(secondsDay); err != nil {
 		return err
 	}
-	return g.pacer.End()
+	if err := g.pacer.End(); err != nil {
+		return err
+	}
+	return g.charge(secondsDay)
 }
 
 func (g *game) settle(r *request, bid float64) {
@@ -146,7 +170,11 @@ func (g *game) settle(r *request, bid float64) {
 	if g.auction == 2 {
 		cost = math.Min(bid, r.price+increment) / 1000
 	}
-	g.spend += cost
+	if g.clicks == nil {
+		g.spend += cost
+	} else {
+		g.shown(r, cost)
+	}
 	g.value += r.value / 1000
 	g.surplus += r.value/1000 - cost
 	g.wins++
@@ -173,6 +201,9 @@ func (g *game) tell(t float64) error {
 			}
 		}
 		g.pending[g.passed] = nil
+		if err := g.charge(g.passed); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -190,16 +221,19 @@ func (g *game) note(r *request, bid float64, d *day) {
 }
 
 func (g *game) judge(s *Scenario, seed uint64, d *day) Result {
-	best := hindsight(d.requests, g.auction, g.budget)
+	best := hindsight(d.requests, g.auction, g.budget, s.bill())
 	r := Result{
 		Scenario: s.Name, Seed: seed, Requests: len(d.requests), Wins: g.wins, Budget: g.budget, Spend: g.spend,
 		BestK: best.k, Series: g.series,
 	}
 	r.Share = 100 * g.value / best.value
-	could := math.Min(g.budget, replay(d.requests, g.auction, math.Inf(1), 1).spend)
+	could := math.Min(g.budget, replay(d.requests, g.auction, math.Inf(1), 1, s.bill()).spend)
 	if g.auction == 1 {
 		r.Share = 100 * g.surplus / best.surplus
 		could = best.spend
+	}
+	if g.clicks != nil { // clicks are worth the same whatever their impressions cost
+		r.Share, r.Charged = 100*g.spend/best.spend, &g.charged
 	}
 	r.Delivered = 100 * math.Min(g.spend, g.budget) / could
 	r.Over = 100 * (g.spend/g.budget - 1)

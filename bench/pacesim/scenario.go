@@ -32,6 +32,8 @@ type Scenario struct {
 	Goals         Goals    `yaml:"goals"`
 	Nodes         *Nodes   `yaml:"nodes"`      // that share the campaign; none: one pacer without leases
 	Orders        *Orders  `yaml:"orders"`     // that follow; none: they are not drawn
+	Billing       string   `yaml:"billing"`    // cpm (the default), or cpc: the shop pays for clicks
+	Clicks        *Clicks  `yaml:"clicks"`     // with billing cpc
 	Seeds         int      `yaml:"seeds"`      // played by default; 3
 	FirstSeed     uint64   `yaml:"first_seed"` // 1
 }
@@ -99,6 +101,7 @@ func Parse(b []byte) (Scenario, error) {
 	}
 	s.defaults()
 	s.nodeDefaults()
+	s.clickDefaults()
 	return s, s.Validate()
 }
 
@@ -157,6 +160,7 @@ func (s *Scenario) Validate() error {
 		bad(n.LateShare < 0 || n.LateShare > 1 || n.Lost < 0 || n.Lost > 1, "notices: late_share and lost are shares")
 	}
 	s.checkNodes(bad)
+	s.checkClicks(bad)
 	return errors.Join(errs...)
 }
 

@@ -57,6 +57,8 @@ type bidderConfig struct {
 	Samples   int           `config:"decision-samples" help:"live decisions kept for explaining, where the exchange allows it; -1 keeps none" default:"256"`
 	ReqBytes  int64         `config:"request-sample-bytes" help:"bound on the memory of sampled requests, which forecasts replay; -1 takes no sample" default:"100663296"`
 	CPCMargin int           `config:"cpc-margin-bps" help:"the platform's part of what billed clicks are likely to bring, basis points: so much less is bid for their impressions" default:"1000"`
+	CPCClicks int           `config:"cpc-loss-clicks" help:"what the platform may lose on each campaign billed by clicks within seven days before it stops, in clicks of it; -1 is without a bound" default:"100"`
+	CPCLoss   int           `config:"cpc-loss-bps" help:"and beside it this part of what its clicks were billed in those days, basis points" default:"1000"`
 	ReqDays   int           `config:"request-sample-days" help:"days that sampled requests are kept, at most 14" default:"14"`
 }
 
@@ -159,7 +161,7 @@ func newBidder(c *bidderConfig, brokers kafka.Cluster, deps bidder.Deps) (*bidde
 		Node: c.Node, PublicURL: c.Public, Brokers: brokers.Brokers, Security: brokers.Security, AssetDir: c.Assets, AssetURL: c.AssetURL,
 		StateDir: filepath.Join(c.Dir, "bidder"), AdminKey: func() string { return adminKeyHash(c.Dir) },
 		Samples: bidder.SampleConfig{Size: c.Samples}, Leases: true,
-		Requests: bidder.RequestConfig{Bytes: c.ReqBytes, Days: c.ReqDays}, ClickMarginBPS: c.CPCMargin,
+		Requests: bidder.RequestConfig{Bytes: c.ReqBytes, Days: c.ReqDays}, ClickMarginBPS: c.CPCMargin, ClickLossClicks: c.CPCClicks, ClickLossBPS: c.CPCLoss,
 	}
 	cfg.Profiles.MaxProfiles, cfg.Profiles.MaxBytes, cfg.ShopEventsPerSecond = c.Profiles, c.ProfileB, c.ShopRate
 	cfg.Segments.MaxEntries = 2 * c.Profiles // those without a profile are on imported lists

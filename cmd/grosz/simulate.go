@@ -68,7 +68,7 @@ func (c *simulateConfig) play(ctx context.Context, e env, s *pacesim.Scenario) (
 		return row, err
 	}
 	row.Write(e.out)
-	if s.Nodes != nil || s.Orders != nil {
+	if s.Nodes != nil || s.Orders != nil || s.Clicks != nil {
 		for _, note := range row.Worst.Notes() {
 			fmt.Fprintf(e.out, "  worst seed %d: %s\n", row.Worst.Seed, note)
 		}
@@ -161,6 +161,15 @@ func (p localPacer) Bid(t float64, id int64, placement int, value float64) (floa
 // Win reports one win.
 func (p localPacer) Win(t float64, id int64, cost float64) error {
 	p.c.Win(t, uint64(id), money.Nano(math.Round(cost*money.NanoUnit)))
+	return nil
+}
+
+// PerClick says that clicks are billed.
+func (p localPacer) PerClick() { p.c.PerClick() }
+
+// Charge reports what a click was billed.
+func (p localPacer) Charge(t float64, cost float64) error {
+	p.c.Charge(t, money.Nano(math.Round(cost*money.NanoUnit)))
 	return nil
 }
 

@@ -39,7 +39,12 @@ type campaign struct {
 	days    map[int32]*day
 }
 
-type day struct{ billed, leased money.Nano }
+type day struct {
+	billed, leased money.Nano
+	// Of bids whose click is billed: what their impressions cost the platform,
+	// and what their clicks were billed, without the fee.
+	media, clicks money.Nano
+}
 
 type lease struct {
 	id        uint64
@@ -154,7 +159,7 @@ func (f *Fold) free(s *shop, c *campaign, n int32, leases bool) money.Nano {
 	}
 	left := money.Nano(math.MaxInt64)
 	if l := c.limits.Total; l > 0 {
-		left = min(left, l-used(day{c.billed, c.leased}))
+		left = min(left, l-used(day{billed: c.billed, leased: c.leased}))
 	}
 	if l := c.limits.Week; l > 0 {
 		left = min(left, l-used(c.week(n)))
@@ -163,7 +168,7 @@ func (f *Fold) free(s *shop, c *campaign, n int32, leases bool) money.Nano {
 		left = min(left, l-used(*c.day(n)))
 	}
 	if s.account.Prepaid {
-		left = min(left, s.deposited+s.account.Credit-used(day{s.billed, s.leased}))
+		left = min(left, s.deposited+s.account.Credit-used(day{billed: s.billed, leased: s.leased}))
 	}
 	return max(left, 0)
 }

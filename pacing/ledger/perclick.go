@@ -10,6 +10,7 @@ import "github.com/grosz/grosz/internal/money"
 func (f *Fold) perClick(s *shop, r *Record, dst []Entry) []Entry {
 	c, gross := f.campaign(r.Campaign), money.Add(r.ShopAmount, r.ShopFee)
 	if r.Amount != 0 || r.Kind == Settlement {
+		c.day(r.Day).media += r.ShopMedia
 		dst = f.mediaOfClicks(r, dst)
 	}
 	if gross == 0 {
@@ -24,11 +25,28 @@ func (f *Fold) perClick(s *shop, r *Record, dst []Entry) []Entry {
 		f.absorb(s, c, r.ShopAmount)
 	} else {
 		f.bill(s, c, r.Day, gross)
+		c.day(r.Day).clicks += r.ShopAmount
 		if r.ShopFee != 0 {
 			dst = append(dst, entry(r, Balance, Fee, r.ShopFee, r.ShopCurrency))
 		}
 	}
 	return append(dst, entry(r, from, Margin, r.ShopAmount, r.ShopCurrency))
+}
+
+// Clicks is what a campaign's impressions cost the platform, and what its
+// clicks were billed for without the fee, of the shop's days that end with
+// last; of bids whose click is billed, by the days of the bids.
+func (f *Fold) Clicks(campaign uint32, last int32, days int32) (media, clicks money.Nano) {
+	c := f.campaigns[campaign]
+	if c == nil {
+		return 0, 0
+	}
+	for n := last - days + 1; n <= last; n++ {
+		if d := c.days[n]; d != nil {
+			media, clicks = media+d.media, clicks+d.clicks
+		}
+	}
+	return media, clicks
 }
 
 // mediaOfClicks is what the exchange is owed of such a bid.

@@ -50,8 +50,9 @@ type campaignImage struct {
 }
 
 type dayImage struct {
-	Day    int32
-	Billed money.Nano
+	Day           int32
+	Billed        money.Nano
+	Media, Clicks money.Nano // absent in what an older program stored: 0
 }
 
 type leaseImage struct {
@@ -76,7 +77,7 @@ func (f *Fold) Snapshot(w io.Writer) error {
 		c := f.campaigns[id]
 		out := campaignImage{ID: id, Limits: c.limits, Version: c.version, Billed: c.billed, House: c.house}
 		for _, d := range slices.Sorted(maps.Keys(c.days)) {
-			out.Days = append(out.Days, dayImage{d, c.days[d].billed})
+			out.Days = append(out.Days, dayImage{d, c.days[d].billed, c.days[d].media, c.days[d].clicks})
 		}
 		img.Campaigns = append(img.Campaigns, out)
 	}
@@ -129,7 +130,7 @@ func (img *image) fold() *Fold {
 	for _, c := range img.Campaigns {
 		out := &campaign{limits: c.Limits, version: c.Version, billed: c.Billed, house: c.House, days: map[int32]*day{}}
 		for _, d := range c.Days {
-			out.days[d.Day] = &day{billed: d.Billed}
+			out.days[d.Day] = &day{billed: d.Billed, media: d.Media, clicks: d.Clicks}
 		}
 		f.campaigns[c.ID] = out
 	}

@@ -37,27 +37,35 @@ type Controller struct {
 	budget  money.Nano
 	day     int // days begun
 	running bool
+	clicks  bool    // are billed, and wins are not
+	ratio   float64 // of what clicks were billed to what impressions cost, and
+	usual   float64 // yesterday's
 	now     float64
 
 	traffic *traffic
 	delays  *delays
 	curve   *curve  // second price
 	market  *market // first price
-	survey  *survey // second price: lost notices
+	survey  *survey // lost notices
+	probes  probes  // first price: for the survey
 	places  map[uint64]int32
 	offers  offers
 	buckets []bucket
 	unripe  int // first bucket whose bids may still be reported
 	judged  int // first offer that the market has not learned from
+	noted   int // and the survey
 
 	reported    money.Nano
 	k           float64
 	stopped     bool    // nothing may be spent until the next plan
 	committed   float64 // reported, expected and doubtful spend, as of now
+	most        float64 // that may be committed: the budget without what is never reported
+	squares     float64 // of the costs reported
 	perBid      float64 // what a bid adds to it
 	nextPlan    float64
-	planned     int // bids since the last plan
-	nextFit     float64
+	planned     int     // bids since the last plan
+	nextFit     float64 // of the market
+	nextSurvey  float64
 	correctFrom float64 // no correction from bids before
 	scale       float64 // expectations are multiplied by this
 }
@@ -100,17 +108,22 @@ func (c *Controller) Start(d Day) error {
 	}
 	c.auction, c.budget, c.running = d.Auction, d.Budget, true
 	c.day++
-	c.now, c.reported, c.k, c.nextPlan, c.nextFit, c.correctFrom, c.planned = 0, 0, 0, 0, 0, 0, 0
+	c.now, c.reported, c.k, c.nextPlan, c.nextFit, c.nextSurvey, c.correctFrom, c.planned = 0, 0, 0, 0, 0, 0, 0, 0
 	c.ripen(math.Inf(1))
-	c.buckets, c.unripe, c.judged = c.buckets[:0], 0, 0
+	c.buckets, c.unripe, c.judged, c.noted, c.squares = c.buckets[:0], 0, 0, 0, 0
+	c.most = nanoFloat(d.Budget)
+	if c.usual = c.ratio; c.usual <= 0 {
+		c.usual = 1
+	}
 	c.offers.reset()
 	c.traffic.start(d.Forecast)
+	c.survey.fit()
+	c.survey.forget()
 	if c.auction == FirstPrice {
+		c.survey.least = probesOfferLeast
+		c.probes.start(c.day == 1, c.most)
 		c.market.forget()
 		c.market.refit()
-	} else {
-		c.survey.fit()
-		c.survey.forget()
 	}
 	c.curve.rebuild()
 	return nil
@@ -194,7 +207,10 @@ func (c *Controller) bidFirst(id uint64, place int32, value money.CPM, v float64
 		win = c.market.chance(place, logBid)
 	default:
 		logBid, win = c.market.bid(place, math.Log(v*c.k))
-		if c.explores() {
+		if high, ok := c.probe(place, v, v*c.k, logBid, win); ok {
+			logBid = high
+			win = c.market.chance(place, logBid)
+		} else if c.explores() {
 			logBid = math.Min(math.Log(v), logBid+0.5*c.rng.NormFloat64())
 			win = c.market.chance(place, logBid)
 		}
@@ -227,7 +243,7 @@ func (c *Controller) vary(k float64) float64 {
 // bid in full must fit into the budget.
 func (c *Controller) affords(bid money.CPM) bool {
 	full := nanoFloat(bid.PerImpression())
-	if bid <= 0 || c.stopped || !(c.committed+full <= nanoFloat(c.budget)) {
+	if bid <= 0 || c.stopped || !(c.committed+full <= c.most) {
 		return false
 	}
 	c.committed += math.Min(full, c.perBid)
@@ -253,11 +269,14 @@ func (c *Controller) Win(t float64, id uint64, cost money.Nano) bool {
 	if o.state == offerWon {
 		return false
 	}
-	c.reported = money.Add(c.reported, max(0, cost))
+	if !c.clicks {
+		c.reported = money.Add(c.reported, max(0, cost))
+	}
 	c.delays.observe(math.Max(0, t-float64(o.t)))
 	b := &c.buckets[o.bucket]
 	amount := nanoFloat(cost)
 	b.reported += amount
+	c.squares += amount * amount
 	c.committed += amount // until the next plan sorts it out
 	switch {
 	case c.auction == FirstPrice && o.state == offerLost:

@@ -15,7 +15,8 @@
 //	market.go      win rate by bid and placement; shade.go the best bid, first price
 //	delay.go       how late notices come
 //	open.go        bids whose fate is not known yet
-//	survey.go      which share of wins is never reported
+//	survey.go      which share of wins is never reported; probe.go bids that tell, first price
+//	charge.go      campaigns that are billed by clicks
 //
 // A running bidder plans by counts instead of single bids:
 //

@@ -45,14 +45,14 @@ type NoticeReport struct {
 }
 
 const (
-	lostReports  = 32                // reports of an exchange that are remembered
-	reportLifeMS = 60 * 24 * hourMS  // after which a report says nothing of today
-	reportFadeMS = 15 * 24 * hourMS  // after which it counts 1/e
-	reportLeast  = 500.0             // bids in reports, from which on they decide
-	shownFadeMS  = 3 * 24 * hourMS   // after which a bid whose ad was seen counts 1/e
-	lostPrior    = 300.0             // bids with a notice, as if they had been seen
-	lostReported = 0.25              // the most that is believed of reports
-	lostShown    = float64(lostMost) // and of ads that were seen
+	lostReports  = 32               // reports of an exchange that are remembered
+	reportLifeMS = 60 * 24 * hourMS // after which a report says nothing of today
+	reportFadeMS = 15 * 24 * hourMS // after which it counts 1/e
+	reportLeast  = 500.0            // bids in reports, from which on they decide
+	shownFadeMS  = 3 * 24 * hourMS  // after which a bid whose ad was seen counts 1/e
+	lostPrior    = 300.0            // bids with a notice, as if they had been seen
+	lostReported = 0.25             // the most that is believed of reports
+	lostShown    = 0.04             // and of ads that were seen
 )
 
 // NewLost makes room for exchanges 0 to n−1; nothing is known to be lost.

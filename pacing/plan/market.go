@@ -21,6 +21,7 @@ type market struct {
 	mu, tau, sigma float64 // of placements' mu, its spread, and the usual sigma
 	level          drift   // of all log prices, now
 	outcomes       float64
+	reported       float64 // share of wins whose notice comes at all
 
 	sample  []wish // of recent requests
 	turn    int
@@ -54,7 +55,7 @@ const (
 )
 
 func newMarket(rng *rand.Rand, r *ratios) *market {
-	return &market{ratios: r, rng: rng, tau: 1, sigma: 0.7, level: drift{doubt: 1, walk: 2e-7}}
+	return &market{ratios: r, rng: rng, tau: 1, sigma: 0.7, reported: 1, level: drift{doubt: 1, walk: 2e-7}}
 }
 
 // placement makes sure that index i is known.
@@ -65,16 +66,17 @@ func (m *market) placement(i int32) {
 }
 
 // bid returns the log bid for an impression that is worth exp(logValue) at
-// the campaign's multiplier, and the chance that it wins.
+// the campaign's multiplier, and the chance that it wins and is reported.
 func (m *market) bid(placement int32, logValue float64) (logBid, win float64) {
 	p := &m.places[placement]
-	return m.ratios.shade(logValue, p.mu+m.level.at, p.sigma)
+	logBid, win = m.ratios.shade(logValue, p.mu+m.level.at, p.sigma)
+	return logBid, m.reported * win
 }
 
-// chance that a bid wins.
+// chance that a bid wins and is reported.
 func (m *market) chance(placement int32, logBid float64) float64 {
 	p := &m.places[placement]
-	return m.ratios.cdf((logBid - p.mu - m.level.at) / p.sigma)
+	return m.reported * m.ratios.cdf((logBid-p.mu-m.level.at)/p.sigma)
 }
 
 // learn notes whether a bid won. share is the part of notices that should
@@ -106,6 +108,7 @@ func (m *market) follow(p *place, logBid float64, won bool, share float64) {
 	if math.Abs(z) > 4 {
 		return
 	}
+	share *= m.reported
 	win := share * m.ratios.cdf(z)
 	slope := -share * normalDensity(z) / p.sigma // of the win rate, by the shift
 	spread := win * (1 - win)
@@ -167,8 +170,8 @@ func (m *market) fit(p *place) {
 			}
 			x := placeLowest + (float64(i)+0.5)*placeWidth
 			z := math.Max(-5, math.Min(5, (x-mu)/sigma))
-			win := math.Max(1e-6, math.Min(1-1e-6, m.ratios.cdf(z)))
-			d := -normalDensity(z)
+			win := math.Max(1e-6, math.Min(1-1e-6, m.reported*m.ratios.cdf(z)))
+			d := -m.reported * normalDensity(z)
 			d1, d2 := d/sigma, d*z
 			spread := win * (1 - win)
 			r := (float64(p.wins[i]) - float64(bids)*win) / spread

@@ -188,7 +188,8 @@ func TestSurveyFindsLostNotices(t *testing.T) {
 				}
 			}
 			s.fit()
-			assert.InDelta(t, c.lost, s.lost(), c.within)
+			assert.InDelta(t, c.lost, 1-s.reported, c.within)
+			assert.InDelta(t, c.lost, s.lost(0), c.within+lostMargin*s.doubt)
 		})
 	}
 }

@@ -13,10 +13,13 @@ func (c *Controller) replan() {
 	c.scale = math.Exp(c.correction(now))
 	open, doubt := c.unreported(now, c.scale)
 	reported := nanoFloat(c.reported)
-	budget *= 1 - c.lost() // what is not reported is spent all the same
-	left := budget*(1-guard) - reported - open
-	c.committed = reported + open + 3*doubt
+	c.most = budget * (1 - c.lost()) // what is not reported is spent all the same
+	budget = c.most
+	ratio := c.billedRatio(reported)
+	left := (budget*(1-guard)-reported)/ratio - open
+	c.committed = reported + (open+3*doubt)*ratio
 	rest := math.Max(1, c.traffic.remaining(now))
+	c.probes.plan(rest)
 	c.stopped = left <= 0
 	c.k = c.choose(left, rest)
 	mean, _ := c.spendAt(c.k)
@@ -79,12 +82,24 @@ func (m *market) at(k float64) (mean, square float64) {
 	return m.curve[i] + part*(m.curve[i+1]-m.curve[i]), m.curve2[i] + part*(m.curve2[i+1]-m.curve2[i])
 }
 
-// lost is the share of spend that is never reported.
+// lost is the share of spend that is never reported: as much as is sure enough
+// not to be exceeded, where there is no doubt that some is lost.
 func (c *Controller) lost() float64 {
-	if c.auction == FirstPrice {
+	if c.clicks {
+		return 0 // what is billed does not hang on notices
+	}
+	return c.survey.lost(c.chanceOfLoss())
+}
+
+// chanceOfLoss is the variance of the share of the day's spend that is lost,
+// for each part of it that is lost on average: the fewer and the more uneven
+// costs are, the larger.
+func (c *Controller) chanceOfLoss() float64 {
+	reported := nanoFloat(c.reported)
+	if reported <= 0 {
 		return 0
 	}
-	return c.survey.lost()
+	return c.squares / reported / nanoFloat(c.budget)
 }
 
 func (c *Controller) close(now float64) {
@@ -120,6 +135,8 @@ func (c *Controller) learn(now float64) {
 		c.inspect(now)
 		return
 	}
+	c.inspect(now)
+	c.market.reported = c.survey.reported
 	age := math.Min(120, c.delays.quantile(0.98))
 	share := c.delays.reported(age)
 	for ; c.judged < len(c.offers.list); c.judged++ {
@@ -145,16 +162,23 @@ func (c *Controller) learn(now float64) {
 // expected any more.
 func (c *Controller) inspect(now float64) {
 	age := 1.3*c.delays.quantile(0.999) + replanSeconds
-	for ; c.judged < len(c.offers.list); c.judged++ {
-		o := &c.offers.list[c.judged]
+	for ; c.noted < len(c.offers.list); c.noted++ {
+		o := &c.offers.list[c.noted]
 		if now-float64(o.t) < age {
 			break
 		}
+		if c.auction == FirstPrice {
+			c.survey.noteFirst(o.placement, math.Log(float64(o.value)), float64(o.logBid), o.state == offerWon)
+			continue
+		}
 		c.survey.note(o.placement, math.Log(float64(o.value)), float64(o.logBid), math.Max(0, float64(o.price)-exchangeIncrement))
 	}
-	if now >= c.nextFit {
+	if now >= c.nextSurvey {
 		c.survey.suspect(1 - c.delays.reported(lateSeconds))
 		c.survey.fit()
-		c.nextFit = now + 6*fitSeconds
+		c.nextSurvey = now + 6*fitSeconds
+		if !c.survey.fitted {
+			c.nextSurvey = now + fitSeconds
+		}
 	}
 }

@@ -23,7 +23,7 @@ type survey struct {
 
 	reported, doubt float64 // a, and its standard deviation
 	prior           float64 // a before what was counted
-	offers          float64
+	offers, least   float64 // bids noted, and how many are needed
 	fitted          bool
 }
 
@@ -40,6 +40,7 @@ type surveyed struct {
 type stratum struct {
 	n, sum float64              // bids, and their log values over the center
 	silent *[surveyBins]float32 // bids without a notice, by height; nil: none
+	below  *[surveyBins]float32 // wins that told no price, by the bid's height; nil: none
 	wins   [5]float64           // sums of the powers 0 to 4 of log prices won at
 }
 
@@ -64,8 +65,9 @@ const (
 	stratumLowest = -2.4
 	rivalsSpread  = 0.3 // of the slope, before anything is known
 	jumpScore     = 4.5 // standard deviations of surprise that are a jump
-	lostMost      = 0.04
+	surveyMost    = 0.15
 	rivalsWalk    = 2e-8  // early outcomes were judged by placements that were not known yet: they fade
+	lostMargin    = 2.3   // standard deviations
 	lostSpread    = 0.006 // what share of notices may be lost, before anything is known
 )
 
@@ -86,7 +88,7 @@ func (d *drift) step(score, info float64) {
 }
 
 func newSurvey(r *ratios) *survey {
-	return &survey{ratios: r, reported: 0.9997, doubt: lostSpread, prior: 1, level: drift{doubt: 1e-7}}
+	return &survey{ratios: r, reported: 0.9997, doubt: lostSpread, prior: 1, least: 10_000, level: drift{doubt: 1e-7}}
 }
 
 func (s *survey) placement(i int32) {
@@ -96,13 +98,14 @@ func (s *survey) placement(i int32) {
 }
 
 // lost is the share of wins that is not reported. Where there is no doubt that
-// some are, it is rather taken too high: the budget is not to be exceeded.
-func (s *survey) lost() float64 {
+// some are, it is taken so high that more are lost in one of a hundred days
+// only: the budget is not to be exceeded. spread is the variance that chance
+// adds to a day's share, for each part that is lost on average.
+func (s *survey) lost(spread float64) float64 {
 	lost := 1 - s.reported
-	if lost > 2*s.doubt {
-		lost += s.doubt
-	}
-	return math.Max(0, math.Min(lostMost, lost))
+	sure := math.Max(0, math.Min(1, lost/s.doubt-1))
+	lost += sure * lostMargin * math.Sqrt(s.doubt*s.doubt+lost*spread)
+	return math.Max(0, math.Min(surveyMost, lost))
 }
 
 // suspect sets what is believed before anything is counted, from the share of
@@ -120,16 +123,10 @@ func (s *survey) sure(placement int32, logValue, logBid float64) bool {
 // is CPM, 0 without a notice.
 func (s *survey) note(placement int32, logValue, logBid, price float64) {
 	p := &s.places[placement]
-	if p.seen < centerOf {
-		p.seen++
-		p.center += (logValue - p.center) / p.seen
+	st, over := s.stratum(p, logValue)
+	if st == nil {
 		return
 	}
-	s.offers++
-	over := logValue - p.center
-	st := &p.strata[max(0, min(surveyStrata-1, int((over-stratumLowest)/stratumWidth)))]
-	st.n++
-	st.sum += over
 	x := logBid - s.level.at
 	if price > 0 {
 		x = math.Log(price) - s.level.at
@@ -143,7 +140,7 @@ func (s *survey) note(placement int32, logValue, logBid, price float64) {
 		if st.silent == nil {
 			st.silent = new([surveyBins]float32)
 		}
-		st.silent[max(0, min(surveyBins-1, int((x-placeLowest)/surveyWidth)))]++
+		st.silent[surveyBin(x)]++
 	}
 	sigma := math.Exp(p.logSigma)
 	z := (x - p.mu - s.rivals*over) / sigma
@@ -158,6 +155,26 @@ func (s *survey) note(placement int32, logValue, logBid, price float64) {
 	s.level.step(score, info)
 }
 
+// stratum counts a bid among those of its value; nil while the placement's
+// usual value is not known. over is by how much the log value is above that.
+func (s *survey) stratum(p *surveyed, logValue float64) (st *stratum, over float64) {
+	if p.seen < centerOf {
+		p.seen++
+		p.center += (logValue - p.center) / p.seen
+		return nil, 0
+	}
+	s.offers++
+	over = logValue - p.center
+	st = &p.strata[max(0, min(surveyStrata-1, int((over-stratumLowest)/stratumWidth)))]
+	st.n++
+	st.sum += over
+	return st, over
+}
+
+func surveyBin(x float64) int { return max(0, min(surveyBins-1, int((x-placeLowest)/surveyWidth))) }
+
+func surveyCenter(bin int) float64 { return placeLowest + (float64(bin)+0.5)*surveyWidth }
+
 // forget keeps half of what was seen: at the start of a day.
 func (s *survey) forget() {
 	for i := range s.places {
@@ -169,9 +186,12 @@ func (s *survey) forget() {
 			for j := range st.wins {
 				st.wins[j] /= 2
 			}
-			if st.silent != nil {
-				for j := range st.silent {
-					st.silent[j] /= 2
+			for _, counts := range []*[surveyBins]float32{st.silent, st.below} {
+				if counts == nil {
+					continue
+				}
+				for j := range counts {
+					counts[j] /= 2
 				}
 			}
 		}
@@ -180,7 +200,7 @@ func (s *survey) forget() {
 
 // fit finds the most probable placements, share and slope.
 func (s *survey) fit() {
-	if s.offers < 10_000 {
+	if s.offers < s.least {
 		return
 	}
 	s.fitted = true
@@ -196,8 +216,10 @@ func (s *survey) fit() {
 	if weight > 0 {
 		center /= weight
 	}
-	const trust = lostSpread * lostSpread
 	for range 5 {
+		// Mostly nothing is lost, or little; where much is, the prior does not
+		// hold it back: it has the tails of Cauchy's distribution.
+		trust := lostSpread*lostSpread + (s.prior-s.reported)*(s.prior-s.reported)/2
 		// Of (b, a): slopes, and what is known of them when every placement's
 		// mu and sigma are free.
 		g := [2]float64{-s.rivals / (rivalsSpread * rivalsSpread), (s.prior - s.reported) / trust}
@@ -213,7 +235,7 @@ func (s *survey) fit() {
 		}
 		slope, share := (h[2]*g[0]-h[1]*g[1])/det, (h[0]*g[1]-h[1]*g[0])/det
 		s.rivals = math.Max(-1, math.Min(1, s.rivals+math.Max(-0.1, math.Min(0.1, slope))))
-		s.reported = math.Max(1-lostMost, math.Min(0.9997, s.reported+math.Max(-0.02, math.Min(0.02, share))))
+		s.reported = math.Max(1-surveyMost, math.Min(0.9997, s.reported+math.Max(-0.02, math.Min(0.02, share))))
 		s.doubt = math.Sqrt(h[0] / det)
 	}
 }
@@ -287,6 +309,9 @@ func (s *survey) derivatives(p *surveyed, center float64) (d derived) {
 		over := st.sum / st.n
 		mu := p.mu + s.rivals*over
 		d.won(&st.wins, mu, sigma, over, a)
+		if st.below != nil {
+			d.below(st.below, s.ratios, mu, sigma, over, a)
+		}
 		if st.silent == nil {
 			continue
 		}
@@ -294,7 +319,7 @@ func (s *survey) derivatives(p *surveyed, center float64) (d derived) {
 			if count == 0 {
 				continue
 			}
-			z := (placeLowest + (float64(i)+0.5)*surveyWidth - mu) / sigma
+			z := (surveyCenter(i) - mu) / sigma
 			f, phi := s.ratios.cdf(z), normalDensity(z)
 			rest := 1 - a*f
 			gm := a * phi / sigma / rest

@@ -25,8 +25,8 @@ func (r *replayer) run(curves []curve, k float64) []sums {
 			g.imps += w * p * part
 			g.clicks += w * p * part * b.Click[x]
 			g.orders += w * p * part * b.Click[x] * b.Order[x]
-			if r.in.PerClick > 0 {
-				paid = p * b.Click[x] * r.in.PerClick
+			if b.PerClick > 0 { // the shop pays for the click, whatever the impression costs
+				paid = p * b.Click[x] * float64(b.PerClick) / 1e9
 			}
 			g.cost += w * paid * part
 			weight, n = weight+w, n+1

@@ -54,7 +54,7 @@ func TestClicksArePaidFor(t *testing.T) {
 	in := c.sample(r, c.rates(r, c.people))
 	in.Days = 30
 	shown := Replay(in)
-	in.PerClick = 1.5
+	in.Bids.PerClick = 1_500_000_000
 	free := Replay(in)
 	require.Equal(t, shown.Impressions, free.Impressions)
 	require.Equal(t, shown.Clicks, free.Clicks)

@@ -27,6 +27,7 @@ type Bids struct {
 	Gross    []int64   `json:"gross"` // nano-units of the shop's currency
 	Click    []float64 `json:"click"`
 	Order    []float64 `json:"order"`
+	PerClick int64     `json:"per_click"` // nano-units that each click is billed; 0: impressions are
 }
 
 // Cap allows so many impressions of one person within a time.
@@ -50,11 +51,8 @@ type Input struct {
 	// Even says that the bids are lowered so that the budget lasts; else all
 	// that is bid for is bought until the money is gone.
 	Even bool
-	// PerClick is what a click is billed, fee included, in the shop's currency,
-	// where the shop pays for clicks and not for impressions; 0: it does not.
-	PerClick float64
-	Caps     []Cap
-	Seed     uint64
+	Caps []Cap
+	Seed uint64
 }
 
 // Limits say what keeps a campaign from bringing more.
@@ -148,8 +146,8 @@ func Replay(in Input) Result {
 			f := days.draw(r.rng, in.Days)
 			ctr := gamma(r.rng, levelShape+in.Clicks.Seen) / (levelShape + in.Clicks.Expected)
 			c := s.cost * f
-			if in.PerClick > 0 {
-				c *= ctr // it is clicks that are paid for
+			if r.b.PerClick > 0 {
+				c *= ctr
 			}
 			cut := fraction(c, in.Budget)
 			cvr := gamma(r.rng, levelShape+in.Orders.Seen) / (levelShape + in.Orders.Expected)
@@ -157,24 +155,21 @@ func Replay(in Input) Result {
 			k := poisson(r.rng, s.clicks*f*cut.clicks*ctr)
 			mean := s.orders * f * cut.orders * ctr * cvr
 			o := poisson(r.rng, mean)
-			spent := c * cut.cost
-			if in.PerClick > 0 && (in.Budget <= 0 || c <= in.Budget) { // so many clicks as come; a budget that is used up is used up
-				spent = k * in.PerClick
-				if in.Budget > 0 {
-					spent = min(spent, in.Budget)
-				}
+			paid := c * cut.cost
+			if r.b.PerClick > 0 {
+				paid = r.billed(k)
 			}
 			free, expected = append(free, c), append(expected, mean)
 			grow := math.Pow(scale, min(max(growth+growthSD*r.rng.NormFloat64(), 0), 1))
-			imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, spent)
+			imps, clicks, orders, cost = append(imps, n), append(clicks, k), append(orders, o), append(cost, paid)
 			reach = append(reach, min(s.reach*(f/scale)*grow*cut.reach, n))
-			cpo = append(cpo, costPer(spent, o))
+			cpo = append(cpo, costPer(paid, o))
 		}
 	}
 	out.Impressions, out.Clicks, out.Orders, out.Cost, out.Reach = countsOf(imps), countsOf(clicks), countsOf(orders), intervalOf(cost), intervalOf(reach)
 	out.CostPerOrder = intervalOf(cpo)
 	most := intervalOf(free).Mid
-	if in.PerClick > 0 && (in.Budget <= 0 || most <= in.Budget) { // what is to be expected, as the curve has it
+	if r.b.PerClick > 0 && (in.Budget <= 0 || most <= in.Budget) { // what is to be expected, as the curve has it
 		out.Cost.Mid = min(max(most, out.Cost.Low), out.Cost.High)
 	}
 	out.settle(expected, most, func(budget float64) (float64, float64) {
@@ -265,6 +260,15 @@ func (r *replayer) total(curves []curve, k float64) sums {
 	return t
 }
 
+// billed is what so many clicks are billed: no more than the budget.
+func (r *replayer) billed(clicks float64) float64 {
+	paid := clicks * float64(r.b.PerClick) / 1e9
+	if r.in.Budget > 0 {
+		return min(paid, r.in.Budget)
+	}
+	return paid
+}
+
 // groupOf spreads people over groups that are alike.
 func (r *replayer) groupOf(person int32) int {
 	x := uint64(uint32(person)) * 0x9E3779B97F4A7C15
@@ -289,6 +293,6 @@ func (b *Bids) Whole() bool {
 			return false
 		}
 	}
-	return len(b.Person) == n && len(b.AtMS) == n && len(b.Weight) == n && len(b.Market) == n && len(b.First) == n &&
+	return b.PerClick >= 0 && len(b.Person) == n && len(b.AtMS) == n && len(b.Weight) == n && len(b.Market) == n && len(b.First) == n &&
 		len(b.Floor) == n && len(b.Gross) == n && len(b.Click) == n && len(b.Order) == n
 }
