@@ -75,6 +75,7 @@ func mayBeEmpty() map[string]string {
 		"grosz.beyond_budget":       "no win was late",
 		"grosz.cpc_margin":          "no campaign is billed by clicks",
 		"grosz.conversions":         "the demo's shops sell, and name no other goal",
+		"grosz.no_bids":             "every request was bid on",
 		"grosz.lift_people":         "no campaign holds people out",
 		"grosz.attributed_orders":   "orders come when they come",
 		"grosz.attributions":        "orders come when they come",

@@ -119,8 +119,9 @@ func (c *Controller) Start(d Day) error {
 	c.traffic.start(d.Forecast)
 	c.survey.fit()
 	c.survey.forget()
+	c.survey.margin = marginSecond
 	if c.auction == FirstPrice {
-		c.survey.least = probesOfferLeast
+		c.survey.least, c.survey.margin = probesOfferLeast, marginFirst
 		c.probes.start(c.day == 1, c.most)
 		c.market.forget()
 		c.market.refit()

@@ -24,6 +24,7 @@ type survey struct {
 	reported, doubt float64 // a, and its standard deviation
 	prior           float64 // a before what was counted
 	offers, least   float64 // bids noted, and how many are needed
+	margin          float64 // marginFirst or marginSecond
 	fitted          bool
 }
 
@@ -67,7 +68,8 @@ const (
 	jumpScore     = 4.5 // standard deviations of surprise that are a jump
 	surveyMost    = 0.15
 	rivalsWalk    = 2e-8  // early outcomes were judged by placements that were not known yet: they fade
-	lostMargin    = 2.3   // standard deviations
+	marginFirst   = 3.5   // standard deviations; in first-price auctions, where little tells of losses
+	marginSecond  = 1.0
 	lostSpread    = 0.006 // what share of notices may be lost, before anything is known
 )
 
@@ -88,7 +90,7 @@ func (d *drift) step(score, info float64) {
 }
 
 func newSurvey(r *ratios) *survey {
-	return &survey{ratios: r, reported: 0.9997, doubt: lostSpread, prior: 1, least: 10_000, level: drift{doubt: 1e-7}}
+	return &survey{ratios: r, reported: 0.9997, doubt: lostSpread, prior: 1, least: 10_000, margin: marginSecond, level: drift{doubt: 1e-7}}
 }
 
 func (s *survey) placement(i int32) {
@@ -98,13 +100,13 @@ func (s *survey) placement(i int32) {
 }
 
 // lost is the share of wins that is not reported. Where there is no doubt that
-// some are, it is taken so high that more are lost in one of a hundred days
-// only: the budget is not to be exceeded. spread is the variance that chance
-// adds to a day's share, for each part that is lost on average.
+// some are, it is taken higher by a margin: the budget is not to be exceeded.
+// spread is the variance that chance adds to a day's share, for each part that is
+// lost on average.
 func (s *survey) lost(spread float64) float64 {
 	lost := 1 - s.reported
 	sure := math.Max(0, math.Min(1, lost/s.doubt-1))
-	lost += sure * lostMargin * math.Sqrt(s.doubt*s.doubt+lost*spread)
+	lost += sure * s.margin * math.Sqrt(s.doubt*s.doubt+lost*spread)
 	return math.Max(0, math.Min(surveyMost, lost))
 }
 

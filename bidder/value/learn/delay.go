@@ -119,7 +119,6 @@ func (d *delay) learn() {
 		}
 		last = d.prior[i]
 	}
-	late := d.late(&rate, total, seen)
 	last = 0
 	sum := 0.0
 	var mass [len(ages)]float64
@@ -132,7 +131,7 @@ func (d *delay) learn() {
 		case d.clicks[i] > 0:
 			mass[i] += rate[i] / total * seen * orders
 		default:
-			mass[i] += prior * late * orders
+			mass[i] += prior * orders
 		}
 		sum += mass[i]
 	}
@@ -143,31 +142,3 @@ func (d *delay) learn() {
 	}
 	d.share[len(ages)-1] = 1
 }
-
-// late is by how much more orders come in the steps that no click has passed
-// yet than the prior would have it for what came so far: what came in the latest
-// steps says more of them than the first hour does, in which most orders come.
-// Those are the steps of the latest three quarters of the time that was seen.
-func (d *delay) late(rate *[len(ages)]float64, total, seen float64) float64 {
-	newest := len(ages) - 1
-	for newest > 0 && d.clicks[newest] == 0 {
-		newest--
-	}
-	if total <= 0 || seen <= 0 {
-		return 1
-	}
-	prior, observed, orders := 0.0, 0.0, 0.0
-	for i := newest; i > 0 && ages[i-1]*4 >= ages[newest]; i-- {
-		prior += d.prior[i] - d.prior[i-1]
-		observed, orders = observed+rate[i], orders+d.came[i]
-	}
-	if prior <= 0 {
-		return 1
-	}
-	of := observed / prior * seen / total
-	trust := orders / (orders + d.weight)
-	return math.Min(math.Max(1+trust*(of-1), 1.0/mostLate), mostLate)
-}
-
-// mostLate bounds late, either way.
-const mostLate = 2

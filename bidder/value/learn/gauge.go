@@ -2,7 +2,6 @@ package learn
 
 import (
 	"math"
-	"math/bits"
 
 	"github.com/grosz/grosz/bidder/value"
 )
@@ -215,23 +214,10 @@ func (x *target) gauge(shop, campaign uint32) *gauge {
 
 // settle works all corrections out anew: a quiet gauge has not since its last
 // example.
-func (x *target) settle(t value.Target, k int, nowMS int64) {
+func (x *target) settle(t value.Target, nowMS int64) {
 	for _, m := range x.gauges {
-		for id, g := range m {
-			g.settle(x.reach(t, id, k), nowMS)
+		for _, g := range m {
+			g.settle(&ownReach[t], nowMS)
 		}
 	}
-}
-
-// few tells whether fewer than K shops took part so far: they have no base
-// rate in common, and no common correction.
-func (x *target) few(k int) bool { return bits.OnesCount64(x.all) < k }
-
-// reach of a shop's gauge of a campaign. Where nothing is corrected in common
-// the shop's own stands in for it, and is not doubted either.
-func (x *target) reach(t value.Target, campaign uint32, k int) *reach {
-	if campaign == 0 && x.few(k) {
-		return &commonReach[t]
-	}
-	return &ownReach[t]
 }

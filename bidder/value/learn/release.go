@@ -44,7 +44,7 @@ func (t *Trainer) Model(version int64) *value.Model {
 	m := &value.Model{Version: version, Shops: map[uint32]*value.Shop{}}
 	for tg := range t.targets {
 		x := &t.targets[tg]
-		x.settle(value.Target(tg), t.cfg.K, t.nowMS)
+		x.settle(value.Target(tg), t.nowMS)
 		m.Global[tg] = value.Global{Prior: x.prior(t.cfg.K), Table: x.table(t.cfg.K)}
 		for id, s := range x.shops {
 			out := m.Shops[id]

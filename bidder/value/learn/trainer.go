@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 
 	"github.com/grosz/grosz/bidder/value"
 )
@@ -166,12 +167,12 @@ func (t *Trainer) gauge(tg value.Target, e *Example, w, observed float64) {
 	}
 	own := x.gauge(e.Shop, 0)
 	score, r := x.score(e, t.cfg.K), &ownReach[tg]
-	if !x.few(t.cfg.K) {
+	if bits.OnesCount64(x.all) >= t.cfg.K {
 		t.rebase(tg)
 		x.drift.note(e)
 		t.compare(tg, &x.common, &commonReach[tg], score, w, observed)
 	}
-	t.compare(tg, own, x.reach(tg, 0, t.cfg.K), score, w, observed)
+	t.compare(tg, own, r, score, w, observed)
 	of := x.gauge(e.Shop, e.Campaign)
 	t.compare(tg, of, r, score+own.log, w, observed)
 	x.lately.add(tg, t.nowMS, chance(tg, score+own.log+of.log)*w, observed)
