@@ -189,7 +189,7 @@ func TestSurveyFindsLostNotices(t *testing.T) {
 			}
 			s.fit()
 			assert.InDelta(t, c.lost, 1-s.reported, c.within)
-			assert.InDelta(t, c.lost, s.lost(0), c.within+lostMargin*s.doubt)
+			assert.InDelta(t, c.lost, s.lost(0), c.within+s.margin*s.doubt)
 		})
 	}
 }
