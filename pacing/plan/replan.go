@@ -136,7 +136,10 @@ func (c *Controller) learn(now float64) {
 		return
 	}
 	c.inspect(now)
-	c.market.reported = c.survey.reported
+	c.market.reported = 1
+	if c.k < 1 { // money is left otherwise, and there are no probes to tell losses from rivals
+		c.market.reported = c.survey.reported
+	}
 	age := math.Min(120, c.delays.quantile(0.98))
 	share := c.delays.reported(age)
 	for ; c.judged < len(c.offers.list); c.judged++ {

@@ -104,11 +104,13 @@ func (s *survey) placement(i int32) {
 // spread is the variance that chance adds to a day's share, for each part that is
 // lost on average.
 func (s *survey) lost(spread float64) float64 {
-	lost := 1 - s.reported
-	sure := math.Max(0, math.Min(1, lost/s.doubt-1))
+	lost, sure := 1-s.reported, s.sureOfLoss()
 	lost += sure * s.margin * math.Sqrt(s.doubt*s.doubt+lost*spread)
 	return math.Max(0, math.Min(surveyMost, lost))
 }
+
+// sureOfLoss is from 0, where chance explains what is missing, to 1.
+func (s *survey) sureOfLoss() float64 { return math.Max(0, math.Min(1, (1-s.reported)/s.doubt-1)) }
 
 // suspect sets what is believed before anything is counted, from the share of
 // notices that come minutes late: where some arrive only when they are sent
