@@ -63,11 +63,9 @@ func (b *Bidder) clickChance(t *terms, campaign int32) float64 {
 // clickHold is what a bid holds whose click is billed: what it will probably
 // bill with the fee, at least what it may cost the platform.
 func clickHold(camp *campaigns.CompiledCampaign, pClick float64, media money.Nano) money.Nano {
-	price := camp.ClickPrice()
-	fee := camp.Shop.Fee().Share()
-	likely := math.Ceil(pClick * float64(money.Add(price, fee.Of(price))))
+	likely := math.Ceil(pClick * float64(camp.ClickBill(camp.Shop.Fee())))
 	if likely > 0 {
-		return max(media, money.Nano(min(likely, 2*float64(price)))) // no fee is more than the price
+		return max(media, money.Nano(min(likely, 2*float64(camp.ClickPrice())))) // no fee is more than the price
 	}
 	return media
 }

@@ -69,8 +69,7 @@ func (b *Bidder) ForecastBids(doc *campaigns.Campaign) (*ForecastBids, error) {
 		return nil, err
 	}
 	if camp := r.state.Snapshot.Campaigns[0]; camp.PerClick() {
-		price := camp.ClickPrice()
-		r.out.PerClick = int64(money.Add(price, camp.Shop.Fee().Share().Of(price)))
+		r.out.PerClick = int64(camp.ClickBill(camp.Shop.Fee()))
 	}
 	r.out.Sampled, r.out.FromMS, r.out.ToMS = len(list), list[0].TimeMS, list[0].TimeMS
 	for _, s := range list {

@@ -275,8 +275,7 @@ func dearestBid(c *campaigns.CompiledCampaign) money.Nano {
 	if cpm == 0 {
 		cpm = c.Bid.CPM
 	}
-	n := cpm.PerImpression()
-	return money.Add(n, c.Shop.Fee().Of(n))
+	return c.Shop.Fee().Gross(cpm.PerImpression())
 }
 
 // smallest of the limits that are set.

@@ -81,6 +81,5 @@ func (b *Bidder) hold(c *bidContext, o *bid, camp *campaigns.CompiledCampaign, d
 // gross is what a media cost takes from the shop's budget: converted, with
 // the platform's fee.
 func gross(cost money.Nano, rate money.Rate, fee money.Fee) money.Nano {
-	net := cost.Convert(rate)
-	return money.Add(net, fee.Of(net))
+	return fee.Gross(cost.Convert(rate))
 }

@@ -26,6 +26,10 @@ func (c *Campaign) ClickPrice() money.Nano {
 	return 0
 }
 
+// ClickBill is what a click takes from the shop's budget: its price, and the fee
+// if that is a share.
+func (c *Campaign) ClickBill(fee money.Fee) money.Nano { return fee.Share().Gross(c.ClickPrice()) }
+
 // CheckBilling names the field of the billing that is wrong, and what is.
 func (c *Campaign) CheckBilling() (field, what string) {
 	switch {

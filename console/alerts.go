@@ -135,11 +135,7 @@ func (s *Server) alertsOf(ctx context.Context, shop *store.Shop, hooks []store.W
 			over = append(over, kind+" "+subject)
 		}
 	}
-	states, known, err := s.states(ctx, shop)
-	if err != nil {
-		return nil, nil, err
-	}
-	found, err := s.store.View().Campaigns(ctx, shop.ID, store.CampaignFilter{}, 0, 1000)
+	states, known, found, err := s.states(ctx, shop)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -269,12 +269,6 @@ func budgetOf(q *ForecastRequest, doc *campaigns.Campaign) money.Nano {
 	return least
 }
 
-// perClick is what a click is billed, with the fee that is a share, in currency
-// units; 0 where impressions are paid for.
-func perClick(doc *campaigns.Campaign, shop *campaigns.Shop) float64 {
-	return float64(doc.ClickPrice()) / money.NanoUnit * (1 + float64(shop.FeeBPS)/10_000)
-}
-
 func capsOf(f *campaigns.Frequency) (caps []forecast.Cap) {
 	if f.Impressions > 0 {
 		caps = append(caps, forecast.Cap{Impressions: f.Impressions, Within: time.Duration(f.Hours) * time.Hour})

@@ -18,7 +18,7 @@ func figuresForecast(q *ForecastRequest, doc *campaigns.Campaign, shop *campaign
 		Shop: forecast.Shop{Visits: q.Figures.Visits, ConversionRate: q.Figures.ConversionRate},
 		Days: float64(q.Days), Budget: float64(budgetOf(q, doc)) / money.NanoUnit,
 		CPM:      float64(cpm)/money.CPMUnit*(1+float64(shop.FeeBPS)/10_000) + float64(shop.FeeCPM)/money.CPMUnit,
-		Visitors: doc.Kind == campaigns.KindRemarketing, PerClick: perClick(doc, shop),
+		Visitors: doc.Kind == campaigns.KindRemarketing, PerClick: float64(doc.ClickBill(shop.Fee())) / money.NanoUnit,
 	}
 	in.Seed = uint64(in.Shop.Visits) ^ uint64(cpm)
 	res := forecast.Figures(in)

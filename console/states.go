@@ -67,15 +67,14 @@ func (s *Server) listStates(ctx context.Context, in *struct{ ShopPath }) (*state
 		return nil, err
 	}
 	out := new(statesOutput)
-	out.Body.Items, out.Body.Reports, err = s.states(ctx, &shop)
+	out.Body.Items, out.Body.Reports, _, err = s.states(ctx, &shop)
 	return out, err
 }
 
-// states looks at all of a shop's campaigns.
-func (s *Server) states(ctx context.Context, shop *store.Shop) ([]CampaignState, bool, error) {
-	found, err := s.store.View().Campaigns(ctx, shop.ID, store.CampaignFilter{}, 0, 1000)
-	if err != nil {
-		return nil, false, err
+// states looks at all of a shop's campaigns, and returns them too.
+func (s *Server) states(ctx context.Context, shop *store.Shop) (items []CampaignState, known bool, found []store.Campaign, err error) {
+	if found, err = s.store.View().Campaigns(ctx, shop.ID, store.CampaignFilter{}, 0, 1000); err != nil {
+		return nil, false, nil, err
 	}
 	now := s.clock.NowMS()
 	day, week := s.beginnings(shop.TimeZone)
@@ -87,7 +86,7 @@ func (s *Server) states(ctx context.Context, shop *store.Shop) ([]CampaignState,
 			known = false
 		}
 	}
-	items := []CampaignState{}
+	items = []CampaignState{}
 	for i := range found {
 		c := &found[i]
 		if c.Status == campaigns.StatusArchived {
@@ -103,7 +102,7 @@ func (s *Server) states(ctx context.Context, shop *store.Shop) ([]CampaignState,
 		}
 		items = append(items, st)
 	}
-	return items, known, nil
+	return items, known, found, nil
 }
 
 func nano(v int64) *money.Nano { n := money.Nano(v); return &n }

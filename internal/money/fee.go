@@ -23,6 +23,9 @@ func (f Fee) Of(net Nano) Nano {
 	return net.Fee(f.BPS)
 }
 
+// Gross is net with its fee.
+func (f Fee) Gross(net Nano) Nano { return Add(net, f.Of(net)) }
+
 // Share is the fee without what is taken a thousand impressions: of what is not
 // billed by impressions.
 func (f Fee) Share() Fee {

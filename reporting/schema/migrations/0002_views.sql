@@ -259,12 +259,7 @@ COMMENT 'Notices that were refused; they moved no money.';
 
 CREATE OR REPLACE VIEW grosz.dropped
 (
-    day      Date    COMMENT 'date in the shop''s time zone',
-    shop     UInt32  COMMENT 'shop',
-    campaign UInt32  COMMENT 'campaign',
-    recorded UInt64  COMMENT 'bids recorded, test ones left out',
-    dropped  UInt64  COMMENT 'bids made but not recorded, because a queue was full',
-    bids     UInt64  COMMENT 'their sum: bids made'
+{{dropped_columns}}
 )
 AS SELECT b.day AS day, b.shop_id AS shop, b.campaign_id AS campaign,
     countIf(b.type = 'bid' AND NOT b.test) AS recorded, sumIf(b.count, b.type = 'dropped') AS dropped, recorded + dropped AS bids

@@ -3,14 +3,7 @@
 
 CREATE OR REPLACE VIEW grosz.viewability
 (
-    day         Date                   COMMENT 'date of the impression in the shop''s time zone',
-    shop        UInt32                 COMMENT 'shop',
-    campaign    UInt32                 COMMENT 'campaign',
-    exchange    LowCardinality(String) COMMENT 'exchange',
-    media       LowCardinality(String) COMMENT 'banner, video or native',
-    impressions UInt64                 COMMENT 'impressions shown',
-    viewable    UInt64                 COMMENT 'of them, those of which we heard that they were seen',
-    share       Float64                COMMENT 'viewable / impressions; ads that may carry no script count as not seen'
+{{viewability_columns}}
 )
 AS SELECT
     s.day AS day, s.shop AS shop, s.campaign AS campaign, s.exchange AS exchange, s.media AS media,

@@ -24,28 +24,7 @@ COMMENT 'Goals other than orders that the shop names itself, each once.';
 
 CREATE OR REPLACE VIEW grosz.attributions
 (
-    goal           LowCardinality(String) COMMENT 'order, or the name of a conversion',
-    model          LowCardinality(String) COMMENT 'click: the last click; viewable: the last impression that was seen; impression: the last that was rendered. Each apart: one goal may have a row of each',
-    day            Date                   COMMENT 'date of the goal in the shop''s time zone',
-    time           DateTime64(3, 'UTC')   COMMENT 'when the goal was reached, by the shop',
-    shop           UInt32                 COMMENT 'shop',
-    id             String                 COMMENT 'the shop''s order id; of a conversion its event id',
-    user           UInt64                 COMMENT 'the shop''s own pseudonym of the person; 0: nobody',
-    status         LowCardinality(String) COMMENT 'of an order: placed, paid, cancelled or returned, by the latest news; of a conversion: placed',
-    kept           Bool                   COMMENT 'neither cancelled nor returned',
-    value          Decimal(38, 9)         COMMENT 'value as it was placed, in value_currency',
-    net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back, in value_currency',
-    value_currency LowCardinality(String) COMMENT 'currency of value and net',
-    matched_by     LowCardinality(String) COMMENT 'click_id: the signed click id in the landing URL; user: the same pseudonym',
-    touch_time     DateTime64(3, 'UTC')   COMMENT 'when the touch happened',
-    bid            UUID                   COMMENT 'bid of the touch',
-    campaign       UInt32                 COMMENT 'campaign of the touch',
-    creative       UInt32                 COMMENT 'creative of the touch',
-    exchange       LowCardinality(String) COMMENT 'exchange of the touch',
-    media          LowCardinality(String) COMMENT 'media type of the touch',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency at the touch',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency at the touch',
-    product        String                 COMMENT 'product of the clicked ad; empty: none'
+{{attributions_columns}}
 )
 AS WITH
     goals AS (
@@ -113,27 +92,7 @@ COMMENT 'Every order and conversion that an ad had a part in, with its last clic
 
 CREATE OR REPLACE VIEW grosz.attributed_orders
 (
-    day             Date                   COMMENT 'date of the order in the shop''s time zone',
-    time            DateTime64(3, 'UTC')   COMMENT 'when the order was placed, by the shop',
-    shop            UInt32                 COMMENT 'shop',
-    order_id        String                 COMMENT 'the shop''s order id',
-    user            UInt64                 COMMENT 'the shop''s own pseudonym of the buyer; 0: nobody',
-    value           Decimal(38, 9)         COMMENT 'value of the order as it was placed, in order_currency',
-    order_currency  LowCardinality(String) COMMENT 'currency of value',
-    touch           LowCardinality(String) COMMENT 'click: last click within the shop''s window, 30 days unless set; view: no such click, last impression within its window, 1 day unless set',
-    matched_by      LowCardinality(String) COMMENT 'click_id: the signed click id in the landing URL; user: the same pseudonym',
-    touch_time      DateTime64(3, 'UTC')   COMMENT 'when the click or impression happened',
-    bid             UUID                   COMMENT 'bid of the touch',
-    campaign        UInt32                 COMMENT 'campaign of the touch',
-    creative        UInt32                 COMMENT 'creative of the touch',
-    exchange        LowCardinality(String) COMMENT 'exchange of the touch',
-    media           LowCardinality(String) COMMENT 'media type of the touch',
-    currency        LowCardinality(String) COMMENT 'the exchange''s currency at the touch',
-    shop_currency   LowCardinality(String) COMMENT 'the shop''s currency at the touch',
-    clicked_product String                 COMMENT 'product of the clicked ad; empty: none',
-    status          LowCardinality(String) COMMENT 'placed, paid, cancelled or returned, by the latest news',
-    kept            Bool                   COMMENT 'neither cancelled nor returned',
-    net             Decimal(38, 9)         COMMENT 'value less what was cancelled or came back, in order_currency'
+{{attributed_orders_columns}}
 )
 AS SELECT a.day AS day, a.time AS time, a.shop AS shop, a.id AS order_id, a.user AS user, a.value AS value, a.value_currency AS order_currency,
     if(a.model = 'click', 'click', 'view') AS touch, a.matched_by AS matched_by, a.touch_time AS touch_time, a.bid AS bid, a.campaign AS campaign,

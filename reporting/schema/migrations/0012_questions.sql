@@ -3,18 +3,7 @@
 
 CREATE OR REPLACE VIEW grosz.reach
 (
-    shop      UInt32                 COMMENT 'shop',
-    exchange  LowCardinality(String) COMMENT 'exchange; empty: the shop was in no exchange''s traffic',
-    browser   LowCardinality(String) COMMENT 'family of the browser: chrome, safari, firefox, edge, opera, samsung, app; empty: another or none',
-    visitors  UInt64                 COMMENT 'people of whom the shop told anything; the same at each of its exchanges',
-    consented UInt64                 COMMENT 'of them those whom the pixel told of, which asks for consent first; the same at each exchange',
-    matched   UInt64                 COMMENT 'visitors of whom an id of the exchange is known, or who were met in its traffic',
-    seen      UInt64                 COMMENT 'visitors who were met in the exchange''s bid requests',
-    bid_on    UInt64                 COMMENT 'people who were bid for; from here on with those who never visited',
-    won       UInt64                 COMMENT 'people for whom a bid was won',
-    viewable  UInt64                 COMMENT 'people who saw an ad',
-    clicked   UInt64                 COMMENT 'people who clicked one',
-    ordered   UInt64                 COMMENT 'people whose order an ad of the exchange had a part in, by the browser of the order'
+{{reach_columns}}
 )
 AS WITH
     (SELECT groupUniqArray((shop_id, toString(exchange))) FROM grosz.reach_people WHERE exchange != '' AND day > today() - 30) AS met,
@@ -118,17 +107,7 @@ COMMENT 'How long the bidder took to answer, from the request''s first byte to t
 
 CREATE OR REPLACE VIEW grosz.pacing
 (
-    day             Date                   COMMENT 'date in the shop''s time zone',
-    hour            UInt8                  COMMENT 'hour of the day in the shop''s time zone',
-    shop            UInt32                 COMMENT 'shop',
-    campaign        UInt32                 COMMENT 'campaign',
-    currency        LowCardinality(String) COMMENT 'the shop''s currency',
-    spent           Decimal(38, 9)         COMMENT 'media cost and fee of the hour',
-    spent_so_far    Decimal(38, 9)         COMMENT 'of the day until the end of the hour',
-    budget          Decimal(38, 9)         COMMENT 'the day''s budget as it is now; 0: none',
-    share_of_budget Nullable(Float64)      COMMENT 'spent_so_far / budget; NULL without a budget',
-    share_of_day    Float64                COMMENT 'how much of 24 hours was over at the end of the hour',
-    pace            Nullable(Float64)      COMMENT 'share_of_budget / share_of_day: 1 is evenly through the day, above is ahead'
+{{pacing_columns}}
 )
 AS SELECT p.day AS day, p.hour AS hour, p.shop AS shop, p.campaign AS campaign, p.currency AS currency, p.spent AS spent,
     sum(p.spent) OVER (PARTITION BY p.shop, p.campaign, p.currency, p.day ORDER BY p.hour ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS spent_so_far,
@@ -300,12 +279,7 @@ COMMENT 'Exchanges'' invoices against our books.';
 
 CREATE OR REPLACE VIEW grosz.dropped
 (
-    day      Date    COMMENT 'date in the shop''s time zone',
-    shop     UInt32  COMMENT 'shop',
-    campaign UInt32  COMMENT 'campaign',
-    recorded UInt64  COMMENT 'bids recorded, test ones left out',
-    dropped  UInt64  COMMENT 'bids made but not recorded, because a queue was full',
-    bids     UInt64  COMMENT 'their sum: bids made'
+{{dropped_columns}}
 )
 AS SELECT b.day AS day, b.shop AS shop, b.campaign AS campaign, sum(b.bids) AS recorded, sum(b.dropped) AS dropped, recorded + dropped AS bids
 FROM grosz.daily AS b

@@ -34,14 +34,7 @@ COMMENT 'Days of bids that got events since grosz.rollup_seen_day was last worke
 
 CREATE OR REPLACE VIEW grosz.viewability
 (
-    day         Date                   COMMENT 'date of the impression in the shop''s time zone',
-    shop        UInt32                 COMMENT 'shop',
-    campaign    UInt32                 COMMENT 'campaign',
-    exchange    LowCardinality(String) COMMENT 'exchange',
-    media       LowCardinality(String) COMMENT 'banner, video or native',
-    impressions UInt64                 COMMENT 'impressions shown',
-    viewable    UInt64                 COMMENT 'of them, those of which we heard that they were seen',
-    share       Float64                COMMENT 'viewable / impressions; ads that may carry no script count as not seen'
+{{viewability_columns}}
 )
 AS WITH
     -- Which days are worked out from the events is decided once.

@@ -131,17 +131,7 @@ COMMENT 'Every order and conversion, and what was worked out of its touches. Rea
 
 CREATE OR REPLACE VIEW grosz.attribution_touches
 (
-    shop           UInt32                 COMMENT 'shop',
-    goal           LowCardinality(String) COMMENT 'order, or the name of a conversion',
-    id             String                 COMMENT 'the shop''s order id; of a conversion its event id',
-    day            Date                   COMMENT 'date of the goal in the shop''s time zone',
-    time           DateTime64(3, 'UTC')   COMMENT 'when the goal was reached, by the shop',
-    user           UInt64                 COMMENT 'the shop''s own pseudonym of the person; 0: nobody',
-    status         LowCardinality(String) COMMENT 'of an order: placed, paid, cancelled or returned; of a conversion: placed',
-    value          Decimal(38, 9)         COMMENT 'value as it was placed',
-    net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back',
-    value_currency LowCardinality(String) COMMENT 'currency of value and net',
-    live           Bool                   COMMENT 'its touches were worked out from the events just now',
+{{attribution_touches_columns}}
     touches        {{touches_type}} COMMENT 'the last touch of each model within its window'
 )
 AS WITH
@@ -158,28 +148,7 @@ COMMENT 'Every order and conversion with its last touches, as they are at this m
 
 CREATE OR REPLACE VIEW grosz.attributions
 (
-    goal           LowCardinality(String) COMMENT 'order, or the name of a conversion',
-    model          LowCardinality(String) COMMENT 'click: the last click; viewable: the last impression that was seen; impression: the last that was rendered. Each apart: one goal may have a row of each',
-    day            Date                   COMMENT 'date of the goal in the shop''s time zone',
-    time           DateTime64(3, 'UTC')   COMMENT 'when the goal was reached, by the shop',
-    shop           UInt32                 COMMENT 'shop',
-    id             String                 COMMENT 'the shop''s order id; of a conversion its event id',
-    user           UInt64                 COMMENT 'the shop''s own pseudonym of the person; 0: nobody',
-    status         LowCardinality(String) COMMENT 'of an order: placed, paid, cancelled or returned, by the latest news; of a conversion: placed',
-    kept           Bool                   COMMENT 'neither cancelled nor returned',
-    value          Decimal(38, 9)         COMMENT 'value as it was placed, in value_currency',
-    net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back, in value_currency',
-    value_currency LowCardinality(String) COMMENT 'currency of value and net',
-    matched_by     LowCardinality(String) COMMENT 'click_id: the signed click id in the landing URL; user: the same pseudonym',
-    touch_time     DateTime64(3, 'UTC')   COMMENT 'when the touch happened',
-    bid            UUID                   COMMENT 'bid of the touch',
-    campaign       UInt32                 COMMENT 'campaign of the touch',
-    creative       UInt32                 COMMENT 'creative of the touch',
-    exchange       LowCardinality(String) COMMENT 'exchange of the touch',
-    media          LowCardinality(String) COMMENT 'media type of the touch',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency at the touch',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency at the touch',
-    product        String                 COMMENT 'product of the clicked ad; empty: none'
+{{attributions_columns}}
 )
 AS SELECT g.goal AS goal, t.model AS model, g.day AS day, g.time AS time, g.shop AS shop, g.id AS id, g.user AS user, g.status AS status, toBool(g.status NOT IN ('cancelled', 'returned')) AS kept,
     g.value AS value, g.net AS net, g.value_currency AS value_currency, t.matched_by AS matched_by, t.time AS touch_time, t.bid AS bid, t.campaign AS campaign, t.creative AS creative,
@@ -190,27 +159,7 @@ COMMENT 'Every order and conversion that an ad had a part in, with its last clic
 
 CREATE OR REPLACE VIEW grosz.attributed_orders
 (
-    day             Date                   COMMENT 'date of the order in the shop''s time zone',
-    time            DateTime64(3, 'UTC')   COMMENT 'when the order was placed, by the shop',
-    shop            UInt32                 COMMENT 'shop',
-    order_id        String                 COMMENT 'the shop''s order id',
-    user            UInt64                 COMMENT 'the shop''s own pseudonym of the buyer; 0: nobody',
-    value           Decimal(38, 9)         COMMENT 'value of the order as it was placed, in order_currency',
-    order_currency  LowCardinality(String) COMMENT 'currency of value',
-    touch           LowCardinality(String) COMMENT 'click: last click within the shop''s window, 30 days unless set; view: no such click, last impression within its window, 1 day unless set',
-    matched_by      LowCardinality(String) COMMENT 'click_id: the signed click id in the landing URL; user: the same pseudonym',
-    touch_time      DateTime64(3, 'UTC')   COMMENT 'when the click or impression happened',
-    bid             UUID                   COMMENT 'bid of the touch',
-    campaign        UInt32                 COMMENT 'campaign of the touch',
-    creative        UInt32                 COMMENT 'creative of the touch',
-    exchange        LowCardinality(String) COMMENT 'exchange of the touch',
-    media           LowCardinality(String) COMMENT 'media type of the touch',
-    currency        LowCardinality(String) COMMENT 'the exchange''s currency at the touch',
-    shop_currency   LowCardinality(String) COMMENT 'the shop''s currency at the touch',
-    clicked_product String                 COMMENT 'product of the clicked ad; empty: none',
-    status          LowCardinality(String) COMMENT 'placed, paid, cancelled or returned, by the latest news',
-    kept            Bool                   COMMENT 'neither cancelled nor returned',
-    net             Decimal(38, 9)         COMMENT 'value less what was cancelled or came back, in order_currency'
+{{attributed_orders_columns}}
 )
 AS SELECT a.day AS day, a.time AS time, a.shop AS shop, a.id AS order_id, a.user AS user, a.value AS value, a.value_currency AS order_currency,
     if(a.touch.model = 'click', 'click', 'view') AS touch, a.touch.matched_by AS matched_by, a.touch.time AS touch_time, a.touch.bid AS bid, a.touch.campaign AS campaign,
@@ -226,21 +175,7 @@ COMMENT 'Every order that an ad had a part in, once, with the one touch that it 
 
 CREATE OR REPLACE VIEW grosz.order_places
 (
-    day            Date                   COMMENT 'date of the order in the shop''s time zone',
-    time           DateTime64(3, 'UTC')   COMMENT 'when the order was placed, by the shop',
-    shop           UInt32                 COMMENT 'shop',
-    order_id       String                 COMMENT 'the shop''s order id',
-    campaign       UInt32                 COMMENT 'campaign of the touch',
-    exchange       LowCardinality(String) COMMENT 'exchange of the touch',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency at the touch',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency at the touch',
-    value          Decimal(38, 9)         COMMENT 'value of the order as it was placed, in order_currency',
-    net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back, in order_currency',
-    order_currency LowCardinality(String) COMMENT 'currency of value',
-    kept           Bool                   COMMENT 'neither cancelled nor returned',
-    device         LowCardinality(String) COMMENT 'device class of the touch; empty: the bid was not recorded, or gone before it was looked for',
-    domain         LowCardinality(String) COMMENT 'site domain or app bundle of the touch; empty: the bid was not recorded, or gone before it was looked for',
-    country        LowCardinality(String) COMMENT 'country of the touch; empty: the bid was not recorded, or gone before it was looked for'
+{{order_places_columns}}
 )
 AS WITH
     (SELECT groupArray((shop_id, hour)) FROM grosz.attribution_dirty WHERE part = 2) AS dirty_bids,

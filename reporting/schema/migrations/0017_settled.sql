@@ -30,32 +30,7 @@ COMMENT 'Days of bids that got events since grosz.rollup_settled_twice was last 
 
 CREATE OR REPLACE VIEW grosz.settlements
 (
-    day           Date                   COMMENT 'date of the settling event in the shop''s time zone',
-    time          DateTime64(3, 'UTC')   COMMENT 'when the settling event happened',
-    bid_time      DateTime64(3, 'UTC')   COMMENT 'when the bid was made',
-    bid           UUID                   COMMENT 'the bid',
-    type          LowCardinality(String) COMMENT 'type of the event that settled: billing, win or impression',
-    shop          UInt32                 COMMENT 'shop',
-    campaign      UInt32                 COMMENT 'campaign',
-    creative      UInt32                 COMMENT 'creative',
-    exchange      LowCardinality(String) COMMENT 'exchange',
-    media         LowCardinality(String) COMMENT 'banner, video, native or audio',
-    user          UInt64                 COMMENT 'the shop''s own pseudonym of the person; 0: nobody',
-    currency      LowCardinality(String) COMMENT 'the exchange''s currency',
-    price         Decimal(18, 6)         COMMENT 'CPM as reported, in currency',
-    price_status  LowCardinality(String) COMMENT 'how the price macro was read',
-    bid_price     Decimal(18, 6)         COMMENT 'CPM that was bid, in currency',
-    amount        Decimal(38, 9)         COMMENT 'media cost in currency, adjustments included: the exchange''s invoice line',
-    disputed      Decimal(38, 9)         COMMENT 'part of the report above the bid, in currency; not in amount',
-    shop_currency LowCardinality(String) COMMENT 'the shop''s currency',
-    rate          Decimal(18, 9)         COMMENT 'units of shop_currency for one of currency',
-    shop_amount   Decimal(38, 9)         COMMENT 'amount in shop_currency, adjustments included',
-    shop_fee      Decimal(38, 9)         COMMENT 'the platform''s fee, in shop_currency, adjustments included',
-    late          Bool                   COMMENT 'came after the hold had been let go',
-    conflicts     UInt64                 COMMENT 'further settling events of the bid: of another type, or with another price; they moved nothing',
-    booked        Decimal(38, 9)         COMMENT 'amount as the settling event booked it, before adjustments',
-    corrected     Decimal(38, 9)         COMMENT 'what the exchange''s reports changed, in currency',
-    clawed_back   Decimal(38, 9)         COMMENT 'what the exchange credited for invalid traffic, in currency: zero or below'
+{{settlements_columns}}
 )
 AS WITH
     -- Which days are grouped is decided once.

@@ -3,17 +3,7 @@
 
 CREATE OR REPLACE VIEW grosz.attribution_touches
 (
-    shop           UInt32                 COMMENT 'shop',
-    goal           LowCardinality(String) COMMENT 'order, or the name of a conversion',
-    id             String                 COMMENT 'the shop''s order id; of a conversion its event id',
-    day            Date                   COMMENT 'date of the goal in the shop''s time zone',
-    time           DateTime64(3, 'UTC')   COMMENT 'when the goal was reached, by the shop',
-    user           UInt64                 COMMENT 'the shop''s own pseudonym of the person; 0: nobody',
-    status         LowCardinality(String) COMMENT 'of an order: placed, paid, cancelled or returned; of a conversion: placed',
-    value          Decimal(38, 9)         COMMENT 'value as it was placed',
-    net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back',
-    value_currency LowCardinality(String) COMMENT 'currency of value and net',
-    live           Bool                   COMMENT 'its touches were worked out from the events just now',
+{{attribution_touches_columns}}
     touches        {{touches_type}} COMMENT 'the last touch of each model within its window'
 )
 AS WITH
@@ -27,21 +17,7 @@ COMMENT 'Orders and conversions that have touches, as they are at this moment. R
 
 CREATE OR REPLACE VIEW grosz.order_places
 (
-    day            Date                   COMMENT 'date of the order in the shop''s time zone',
-    time           DateTime64(3, 'UTC')   COMMENT 'when the order was placed, by the shop',
-    shop           UInt32                 COMMENT 'shop',
-    order_id       String                 COMMENT 'the shop''s order id',
-    campaign       UInt32                 COMMENT 'campaign of the touch',
-    exchange       LowCardinality(String) COMMENT 'exchange of the touch',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency at the touch',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency at the touch',
-    value          Decimal(38, 9)         COMMENT 'value of the order as it was placed, in order_currency',
-    net            Decimal(38, 9)         COMMENT 'value less what was cancelled or came back, in order_currency',
-    order_currency LowCardinality(String) COMMENT 'currency of value',
-    kept           Bool                   COMMENT 'neither cancelled nor returned',
-    device         LowCardinality(String) COMMENT 'device class of the touch; empty: the bid was not recorded, or gone before it was looked for',
-    domain         LowCardinality(String) COMMENT 'site domain or app bundle of the touch; empty: the bid was not recorded, or gone before it was looked for',
-    country        LowCardinality(String) COMMENT 'country of the touch; empty: the bid was not recorded, or gone before it was looked for'
+{{order_places_columns}}
 )
 AS WITH
     (SELECT groupArray((shop_id, hour)) FROM grosz.attribution_dirty WHERE part = 2) AS dirty_bids,
@@ -84,23 +60,7 @@ CREATE OR REPLACE VIEW grosz.hourly
     shop           UInt32                 COMMENT 'shop',
     day            Date                   COMMENT 'date of the fact in the shop''s time zone',
     at_hour        DateTime('UTC')        COMMENT 'hour of the fact, UTC',
-    campaign       UInt32                 COMMENT 'campaign',
-    creative       UInt32                 COMMENT 'creative',
-    exchange       LowCardinality(String) COMMENT 'exchange',
-    media          LowCardinality(String) COMMENT 'banner, video, native or audio',
-    device         LowCardinality(String) COMMENT 'device class of the bid; empty: the bid was not recorded',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency',
-    bids           UInt64                 COMMENT 'bids recorded',
-    dropped        UInt64                 COMMENT 'bids made but not recorded, because a queue was full',
-    wins           UInt64                 COMMENT 'bids won: a billing event or an impression implies the win',
-    impressions    UInt64                 COMMENT 'impressions rendered',
-    viewable       UInt64                 COMMENT 'impressions that were seen',
-    clicks         UInt64                 COMMENT 'clicks that count',
-    invalid_clicks UInt64                 COMMENT 'clicks that were judged and count nowhere else',
-    spend          Decimal(38, 9)         COMMENT 'media cost in currency, adjustments of the day included',
-    shop_spend     Decimal(38, 9)         COMMENT 'media cost in shop_currency, adjustments of the day included',
-    shop_fee       Decimal(38, 9)         COMMENT 'the platform''s fee in shop_currency, adjustments of the day included'
+{{fact_columns}}
 )
 AS WITH
     -- Which hours are worked out from the events is decided once.
@@ -123,23 +83,7 @@ CREATE OR REPLACE VIEW grosz.daily
 (
     shop           UInt32                 COMMENT 'shop',
     day            Date                   COMMENT 'date of the fact in the shop''s time zone',
-    campaign       UInt32                 COMMENT 'campaign',
-    creative       UInt32                 COMMENT 'creative',
-    exchange       LowCardinality(String) COMMENT 'exchange',
-    media          LowCardinality(String) COMMENT 'banner, video, native or audio',
-    device         LowCardinality(String) COMMENT 'device class of the bid; empty: the bid was not recorded',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency',
-    bids           UInt64                 COMMENT 'bids recorded',
-    dropped        UInt64                 COMMENT 'bids made but not recorded, because a queue was full',
-    wins           UInt64                 COMMENT 'bids won: a billing event or an impression implies the win',
-    impressions    UInt64                 COMMENT 'impressions rendered',
-    viewable       UInt64                 COMMENT 'impressions that were seen',
-    clicks         UInt64                 COMMENT 'clicks that count',
-    invalid_clicks UInt64                 COMMENT 'clicks that were judged and count nowhere else',
-    spend          Decimal(38, 9)         COMMENT 'media cost in currency, adjustments of the day included',
-    shop_spend     Decimal(38, 9)         COMMENT 'media cost in shop_currency, adjustments of the day included',
-    shop_fee       Decimal(38, 9)         COMMENT 'the platform''s fee in shop_currency, adjustments of the day included'
+{{fact_columns}}
 )
 AS WITH
     (SELECT groupArray((part, shop_id, hour)) FROM grosz.rollup_dirty_hours) AS dirty_hours,
@@ -267,17 +211,7 @@ COMMENT 'What an order cost, by hour of the day in the shop''s time zone.';
 
 CREATE OR REPLACE VIEW grosz.pacing
 (
-    day             Date                   COMMENT 'date in the shop''s time zone',
-    hour            UInt8                  COMMENT 'hour of the day in the shop''s time zone',
-    shop            UInt32                 COMMENT 'shop',
-    campaign        UInt32                 COMMENT 'campaign',
-    currency        LowCardinality(String) COMMENT 'the shop''s currency',
-    spent           Decimal(38, 9)         COMMENT 'media cost and fee of the hour',
-    spent_so_far    Decimal(38, 9)         COMMENT 'of the day until the end of the hour',
-    budget          Decimal(38, 9)         COMMENT 'the day''s budget as it is now; 0: none',
-    share_of_budget Nullable(Float64)      COMMENT 'spent_so_far / budget; NULL without a budget',
-    share_of_day    Float64                COMMENT 'how much of 24 hours was over at the end of the hour',
-    pace            Nullable(Float64)      COMMENT 'share_of_budget / share_of_day: 1 is evenly through the day, above is ahead'
+{{pacing_columns}}
 )
 AS SELECT p.day AS day, p.hour AS hour, p.shop AS shop, p.campaign AS campaign, p.currency AS currency, p.spent AS spent,
     sum(p.spent) OVER (PARTITION BY p.shop, p.campaign, p.currency, p.day ORDER BY p.hour ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS spent_so_far,
@@ -303,18 +237,7 @@ COMMENT 'How a campaign''s day budget goes through the day. An hour without spen
 
 CREATE OR REPLACE VIEW grosz.reach
 (
-    shop      UInt32                 COMMENT 'shop',
-    exchange  LowCardinality(String) COMMENT 'exchange; empty: the shop was in no exchange''s traffic',
-    browser   LowCardinality(String) COMMENT 'family of the browser: chrome, safari, firefox, edge, opera, samsung, app; empty: another or none',
-    visitors  UInt64                 COMMENT 'people of whom the shop told anything; the same at each of its exchanges',
-    consented UInt64                 COMMENT 'of them those whom the pixel told of, which asks for consent first; the same at each exchange',
-    matched   UInt64                 COMMENT 'visitors of whom an id of the exchange is known, or who were met in its traffic',
-    seen      UInt64                 COMMENT 'visitors who were met in the exchange''s bid requests',
-    bid_on    UInt64                 COMMENT 'people who were bid for; from here on with those who never visited',
-    won       UInt64                 COMMENT 'people for whom a bid was won',
-    viewable  UInt64                 COMMENT 'people who saw an ad',
-    clicked   UInt64                 COMMENT 'people who clicked one',
-    ordered   UInt64                 COMMENT 'people whose order an ad of the exchange had a part in, by the browser of the order'
+{{reach_columns}}
 )
 AS WITH
     (SELECT groupUniqArray((shop_id, toString(exchange))) FROM grosz.reach_people WHERE exchange != '' AND day > today() - 30) AS met,
