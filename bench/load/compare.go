@@ -29,8 +29,6 @@ type Config struct {
 	Rounds      int
 	Duration    time.Duration
 	Connections int
-	Pipeline    int
-	Rate        float64 // requests per second; 0: as fast as possible
 }
 
 // Row is one target's figures, medians over the rounds.
@@ -69,7 +67,7 @@ func Compare(ctx context.Context, cfg Config) ([]Row, error) {
 		rows[i] = Row{Target: t, Status: map[int]int64{}}
 		warm := cfg.drive(t)
 		warm.Duration = min(time.Second, cfg.Duration)
-		if _, err := Run(ctx, warm); err != nil {
+		if _, err := warm.Run(ctx); err != nil {
 			return nil, fmt.Errorf("compare: %s: %w", t.Name, err)
 		}
 	}
@@ -88,12 +86,12 @@ func Compare(ctx context.Context, cfg Config) ([]Row, error) {
 	return rows, ctx.Err()
 }
 
-func (cfg *Config) drive(t Target) Drive {
+func (cfg *Config) drive(t Target) *Drive {
 	bodies := cfg.BodiesOf[t.URL]
 	if bodies == nil {
 		bodies = cfg.Bodies
 	}
-	return Drive{URL: t.URL, Bodies: bodies, Duration: cfg.Duration, Connections: cfg.Connections, Pipeline: cfg.Pipeline, Rate: cfg.Rate}
+	return &Drive{URL: t.URL, Bodies: bodies, Duration: cfg.Duration, Connections: cfg.Connections}
 }
 
 func (cfg *Config) measure(ctx context.Context, t Target, row *Row) (Round, error) {
@@ -104,7 +102,7 @@ func (cfg *Config) measure(ctx context.Context, t Target, row *Row) (Round, erro
 			return Round{}, err
 		}
 	}
-	res, err := Run(ctx, cfg.drive(t))
+	res, err := cfg.drive(t).Run(ctx)
 	if err != nil {
 		return Round{}, err
 	}

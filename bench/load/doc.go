@@ -6,9 +6,9 @@
 // machine does besides falls on all of them alike.
 //
 // The references are fasthttp servers: one answers 204, one reads the body
-// and answers a fixed bid. Latency in the open loop counts from when a
-// request should have left, so a server that stalls is not spared.
+// and answers a fixed bid. Latency of an Offer counts from when a request
+// should have left, so a server that stalls is not spared.
 //
-// The generator aims to be cheap, not hot. Everything that is started here is
-// waited for. Imports nothing of Grosz. CPU figures need Linux.
+// The generator is one thread with epoll, which needs Linux. Everything that
+// is started here is waited for. Imports nothing of Grosz.
 package load
