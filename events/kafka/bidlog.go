@@ -20,7 +20,8 @@ import (
 // many goroutines and does not allocate while it is not full.
 type BidLog struct {
 	shards  []bidShard
-	max     int64 // bytes
+	spare   chan []byte // chunks
+	max     int64       // bytes
 	held    atomic.Int64
 	next    atomic.Uint32
 	sent    atomic.Uint64
@@ -29,12 +30,22 @@ type BidLog struct {
 	log     *slog.Logger
 }
 
+// bidShard gathers lines in chunks, each of which becomes a message: what was
+// written is not copied again, however much waits for Kafka.
 type bidShard struct {
 	mu    sync.Mutex
-	buf   []byte
+	buf   []byte   // the chunk that is being filled, or nil
+	full  [][]byte // those before it
 	drops map[dropKey]int64
 	_     [64]byte // a cache line of its own
 }
+
+const (
+	chunkSize  = 64 << 10
+	chunkEnd   = 2 << 10 // a chunk with less room than that is full; most lines are shorter
+	maxSpare   = 64      // chunks kept for the next lines
+	bidLogSize = 64 << 20
+)
 
 type dropKey struct{ shop, campaign uint32 }
 
@@ -47,41 +58,67 @@ type Drop struct {
 // NewBidLog holds at most maxBytes of bids; 0 means 64 MiB.
 func NewBidLog(maxBytes int64, log *slog.Logger) *BidLog {
 	if maxBytes == 0 {
-		maxBytes = 64 << 20
+		maxBytes = bidLogSize
 	}
-	return &BidLog{shards: make([]bidShard, 8), max: maxBytes, grace: 5 * time.Second, log: log}
+	return &BidLog{shards: make([]bidShard, 8), spare: make(chan []byte, maxSpare), max: maxBytes, grace: 5 * time.Second, log: log}
 }
 
 // Put records a bid, or counts it as dropped.
 func (b *BidLog) Put(e *events.Event) {
 	s := &b.shards[b.next.Add(1)%uint32(len(b.shards))]
 	s.mu.Lock()
-	if b.held.Load() < b.max {
-		before := len(s.buf)
-		s.buf = e.AppendJSON(s.buf)
-		if n := len(s.buf) - before; n <= maxMessage {
-			b.held.Add(int64(n))
-			s.mu.Unlock()
-			return
-		}
-		s.buf = s.buf[:before] // no message takes such a line
+	ok := b.append(s, e)
+	if !ok {
+		s.drop(dropKey{e.ShopID, e.CampaignID})
 	}
-	s.drop(dropKey{e.ShopID, e.CampaignID})
 	s.mu.Unlock()
-	b.dropped.Add(1)
+	if !ok {
+		b.dropped.Add(1)
+	}
 }
 
 // Offer records what need not be complete, if there is room.
 func (b *BidLog) Offer(e *events.Event) {
 	s := &b.shards[b.next.Add(1)%uint32(len(b.shards))]
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	b.append(s, e)
+	s.mu.Unlock()
+}
+
+// append writes a line, if there is room and a message takes it; s.mu is held.
+func (b *BidLog) append(s *bidShard, e *events.Event) bool {
 	if b.held.Load() >= b.max {
-		return
+		return false
+	}
+	if cap(s.buf)-len(s.buf) < chunkEnd {
+		if len(s.buf) > 0 {
+			s.full = append(s.full, s.buf)
+		}
+		s.buf = b.chunk()
 	}
 	before := len(s.buf)
 	s.buf = e.AppendJSON(s.buf)
-	b.held.Add(int64(len(s.buf) - before))
+	n := len(s.buf) - before
+	if n > maxMessage {
+		s.buf = s.buf[:before]
+		return false
+	}
+	if before > 0 && len(s.buf) > chunkSize { // a long line: it is a message of its own
+		s.full = append(s.full, bytes.Clone(s.buf[before:]))
+		s.buf = s.buf[:before]
+	}
+	b.held.Add(int64(n))
+	return true
+}
+
+// chunk returns an empty one.
+func (b *BidLog) chunk() []byte {
+	select {
+	case c := <-b.spare:
+		return c[:0]
+	default:
+		return make([]byte, 0, chunkSize)
+	}
 }
 
 func (s *bidShard) drop(k dropKey) {
@@ -113,35 +150,40 @@ func (b *BidLog) Run(ctx context.Context, w *kafka.Writer) {
 	defer close(ended)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	spare := make([][]byte, len(b.shards))
 	for last := false; !last; {
 		select {
 		case <-ctx.Done():
 			last = true
 		case <-tick.C:
 		}
-		b.flush(send, spare, w)
+		b.flush(send, w)
 	}
 }
 
-// flush takes the shards' buffers, leaving spares in their place, and sends
-// them in one write: a round trip to Kafka costs as much as hundreds of bids.
-// The buffers are the next spares.
-func (b *BidLog) flush(ctx context.Context, spare [][]byte, w *kafka.Writer) {
+// flush takes the shards' chunks and sends them in one write: a round trip to
+// Kafka costs as much as hundreds of bids.
+func (b *BidLog) flush(ctx context.Context, w *kafka.Writer) {
 	var msgs []kafka.Message
 	size := 0
 	for i := range b.shards {
 		s := &b.shards[i]
 		s.mu.Lock()
-		s.buf, spare[i] = spare[i][:0], s.buf
+		if len(s.buf) > 0 {
+			s.full, s.buf = append(s.full, s.buf), nil
+		}
+		for j, c := range s.full {
+			msgs = append(msgs, kafka.Message{Topic: events.TopicBids, Value: c})
+			size += len(c)
+			s.full[j] = nil
+		}
+		s.full = s.full[:0]
 		s.mu.Unlock()
-		msgs = append(msgs, cutLines(spare[i])...)
-		size += len(spare[i])
 	}
 	if size == 0 {
 		return
 	}
 	defer b.held.Add(-int64(size))
+	all := msgs
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := w.WriteMessages(ctx, msgs...)
 		if err == nil {
@@ -162,13 +204,17 @@ func (b *BidLog) flush(ctx context.Context, spare [][]byte, w *kafka.Writer) {
 		b.log.Debug("bids wait for Kafka", "bytes", size, "err", err)
 		if !pause(ctx, wait) {
 			b.dropAll(&b.shards[0], msgs)
-			clear(spare) // kafka-go may still hold on to them
-			return
+			return // kafka-go may still hold on to the chunks
 		}
 	}
-	for i := range spare {
-		if cap(spare[i]) > 4<<20 {
-			spare[i] = nil // grown in an outage: give it back
+	for i := range all {
+		c := all[i].Value
+		if cap(c) < chunkSize || cap(c) > 2*chunkSize {
+			continue // of a long line
+		}
+		select {
+		case b.spare <- c:
+		default: // grown in an outage: give it back
 		}
 	}
 }
@@ -200,21 +246,6 @@ func (b *BidLog) dropAll(s *bidShard, msgs []kafka.Message) {
 		}
 	}
 	b.log.Warn("bids dropped at shutdown: Kafka is away", "bids", countLines(msgs))
-}
-
-// cutLines splits lines into messages of at most maxMessage bytes. The
-// messages alias buf.
-func cutLines(buf []byte) []kafka.Message {
-	var msgs []kafka.Message
-	for len(buf) > 0 {
-		n := len(buf)
-		if n > maxMessage { // no line is longer: Put sees to it
-			n = bytes.LastIndexByte(buf[:maxMessage], '\n') + 1
-		}
-		msgs = append(msgs, kafka.Message{Topic: events.TopicBids, Value: buf[:n:n]})
-		buf = buf[n:]
-	}
-	return msgs
 }
 
 // TakeDrops returns the counts since the last call; the caller records them.

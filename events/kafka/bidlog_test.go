@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"pgregory.net/rapid"
 
 	"github.com/grosz/grosz/events"
 )
@@ -162,23 +164,48 @@ func TestALineThatNoMessageTakesIsDropped(t *testing.T) {
 	require.Equal(t, 19, n)
 }
 
-func TestCutLines(t *testing.T) {
-	line := strings.Repeat("x", 99_999) + "\n"
-	buf := []byte(strings.Repeat(line, 7))
-	var joined []byte
-	for _, m := range cutLines(buf) {
-		require.LessOrEqual(t, len(m.Value), maxMessage)
-		require.Equal(t, byte('\n'), m.Value[len(m.Value)-1])
-		joined = append(joined, m.Value...)
-	}
-	require.Equal(t, buf, joined)
-	require.Empty(t, cutLines(nil))
+// TestLinesStayWhole: whatever their lengths, every chunk is whole lines that
+// a message takes, and all that was put is in one of them.
+func TestLinesStayWhole(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		log := NewBidLog(0, quiet())
+		sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 3_000), rapid.IntRange(50_000, maxMessage+100)), 1, 60).Draw(rt, "sizes")
+		want, dropped := map[string]int{}, 0
+		for i, n := range sizes {
+			e := bidEvent(i)
+			e.RequestID = strings.Repeat("r", n)
+			if line := e.AppendJSON(nil); len(line) > maxMessage {
+				dropped++
+			} else {
+				want[string(line)]++
+			}
+			log.Put(e)
+		}
+		held := int64(0)
+		for i := range log.shards {
+			s := &log.shards[i]
+			for _, c := range append(s.full, s.buf) {
+				require.LessOrEqual(rt, len(c), maxMessage)
+				held += int64(len(c))
+				for line := range bytes.Lines(c) {
+					want[string(line)]--
+				}
+			}
+		}
+		for line, n := range want {
+			require.Zero(rt, n, "%.80s", line)
+		}
+		require.Equal(rt, BidLogStats{Dropped: uint64(dropped), Held: held, MaxBytes: bidLogSize}, log.Stats())
+	})
 }
 
 func TestPutAllocatesNothingWhileThereIsRoom(t *testing.T) {
 	log := NewBidLog(0, quiet())
+	for range 40 {
+		log.spare <- make([]byte, 0, chunkSize)
+	}
 	for i := range log.shards {
-		log.shards[i].buf = make([]byte, 0, 1<<20)
+		log.shards[i].full = make([][]byte, 0, 40)
 	}
 	e := bidEvent(1)
 	require.Zero(t, testing.AllocsPerRun(2000, func() { log.Put(e) }))
@@ -196,8 +223,16 @@ func BenchmarkBidLogPut(b *testing.B) {
 				for i := range log.shards {
 					s := &log.shards[i]
 					s.mu.Lock()
-					log.held.Add(-int64(len(s.buf)))
-					s.buf = s.buf[:0]
+					for _, c := range append(s.full, s.buf) {
+						log.held.Add(-int64(len(c)))
+						if cap(c) >= chunkSize {
+							select {
+							case log.spare <- c:
+							default:
+							}
+						}
+					}
+					s.full, s.buf = s.full[:0], nil
 					s.mu.Unlock()
 				}
 			}
