@@ -185,6 +185,11 @@ func roll(ctx context.Context, conn driver.Conn, cfg *Config, r *Result) error {
 			return err
 		}
 	}
+	for n := 1; n > 0; r.Units += n {
+		if n, err = roller.Reach(ctx, conn); err != nil {
+			return err
+		}
+	}
 	if r.Rolled, err = took(); err != nil {
 		return err
 	}

@@ -85,11 +85,16 @@ type Roller struct {
 	cfg    Config
 	log    *slog.Logger
 	levels [4]level
+	reach  level
+	marked map[string]time.Time // when it was last noted of a level that all is worked out
 
 	goalsDone time.Time // when attribution was last worked out
 	goalsTook time.Duration
+	reachDone time.Time // likewise sets of people
+	reachTook time.Duration
 
 	units     [4]*metrics.Counter // by level
+	windows   *metrics.Counter
 	goalShops *metrics.Counter
 	errors    *metrics.Counter
 	seconds   *metrics.Histogram
@@ -104,11 +109,11 @@ func New(cfg Config, set *metrics.Set, log *slog.Logger) (*Roller, error) {
 		return nil, err
 	}
 	return &Roller{
-		cfg: cfg.withDefaults(), log: log, levels: [4]level{hourLevel(), dayLevel(), seenLevel(), settledLevel()},
+		cfg: cfg.withDefaults(), log: log, levels: [4]level{hourLevel(), dayLevel(), seenLevel(), settledLevel()}, reach: reachLevel(), marked: make(map[string]time.Time),
 		units: [4]*metrics.Counter{set.NewCounter(`grosz_rollup_units_total{level="hour"}`), set.NewCounter(`grosz_rollup_units_total{level="day"}`),
 			set.NewCounter(`grosz_rollup_units_total{level="seen"}`), set.NewCounter(`grosz_rollup_units_total{level="settled"}`)},
-		goalShops: set.NewCounter(`grosz_rollup_units_total{level="goals"}`),
-		errors:    set.NewCounter("grosz_rollup_errors_total"), seconds: set.NewHistogram("grosz_rollup_duration_seconds"),
+		goalShops: set.NewCounter(`grosz_rollup_units_total{level="goals"}`), windows: set.NewCounter(`grosz_rollup_units_total{level="reach"}`),
+		errors: set.NewCounter("grosz_rollup_errors_total"), seconds: set.NewHistogram("grosz_rollup_duration_seconds"),
 	}, nil
 }
 
@@ -134,6 +139,11 @@ func (r *Roller) Run(ctx context.Context) error {
 		}
 		if err == nil && r.goalsDue() {
 			_, err = r.Goals(ctx, conn)
+		}
+		if err == nil && r.reachDue() {
+			var shops int
+			shops, err = r.Reach(ctx, conn)
+			n += shops
 		}
 		if err == nil && time.Since(swept) > sweepEvery {
 			swept = time.Now()
@@ -191,8 +201,11 @@ func (r *Roller) work(ctx context.Context, conn driver.Conn, l level, limit int)
 		return 0, fmt.Errorf("choosing units: %w", err)
 	}
 	n, err := countWork(ctx, conn, version)
-	if err != nil || n == 0 {
+	if err != nil {
 		return 0, err
+	}
+	if n == 0 {
+		return 0, r.noteAll(ctx, conn, l, version, clean)
 	}
 	for _, fill := range l.fill {
 		if err := conn.Exec(ctx, sql(fill, version)); err != nil {
@@ -235,13 +248,13 @@ func countWork(ctx context.Context, conn driver.Conn, version uint64) (n uint64,
 	return n, nil
 }
 
-// Sweep removes rows that no longer count.
+// Sweep removes rows that no longer count, and finds units that a note hides.
 func (r *Roller) Sweep(ctx context.Context, conn driver.Conn) error {
 	var ns int64
 	if err := conn.QueryRow(ctx, "SELECT toUnixTimestamp64Nano(now64(9) - INTERVAL 1 HOUR)").Scan(&ns); err != nil {
 		return fmt.Errorf("asking the time: %w", err)
 	}
-	for _, s := range sweeps(uint64(ns)) {
+	for _, s := range append(retouches(), sweeps(uint64(ns))...) {
 		if err := conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("sweeping roll-ups: %w", err)
 		}

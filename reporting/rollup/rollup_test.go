@@ -76,7 +76,7 @@ func open(t *testing.T) driver.Conn {
 
 func newRoller(t *testing.T) *Roller {
 	t.Helper()
-	r, err := New(Config{ClickHouse: reach, Margin: NoMargin, Hours: 7, Days: 3}, metrics.NewSet(), quiet)
+	r, err := New(Config{ClickHouse: reach, Margin: NoMargin, Every: time.Millisecond, Hours: 7, Days: 3}, metrics.NewSet(), quiet)
 	require.NoError(t, err)
 	return r
 }

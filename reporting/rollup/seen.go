@@ -17,7 +17,7 @@ FROM (%[2]s) AS f`
 // own: days older than bids are kept can be worked out, too.
 func seenLevel() level {
 	return level{
-		name: "seen",
+		name: "seen", all: "seen",
 		pick: `INSERT INTO grosz.rollup_work (version, level, part, shop_id, unit)
 SELECT %[1]d, 'seen', 0, shop_id, toDateTime(date, 'UTC') FROM grosz.rollup_dirty_seen WHERE at <= fromUnixTimestamp64Milli(%[2]d) ORDER BY date LIMIT %[3]d`,
 		fill: []string{strings.Replace(fillSeen, "%[2]s", schema.SeenFacts, 1)},

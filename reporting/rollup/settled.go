@@ -16,7 +16,7 @@ HAVING count() > 1`
 // can be read as they are.
 func settledLevel() level {
 	return level{
-		name: "settled",
+		name: "settled", all: "settled",
 		pick: `INSERT INTO grosz.rollup_work (version, level, part, shop_id, unit)
 SELECT %[1]d, 'settled', 0, shop_id, toDateTime(date, 'UTC') FROM grosz.rollup_dirty_settled WHERE at <= fromUnixTimestamp64Milli(%[2]d) ORDER BY date LIMIT %[3]d`,
 		fill: []string{fillTwice},

@@ -10,6 +10,8 @@ import (
 // level is a step of the roll-ups.
 type level struct {
 	name string
+	// all is what its units are together; empty: that is not noted of them.
+	all string
 	// pick chooses units that have been quiet until clean_until.
 	pick string
 	// fill makes the units' rows.
@@ -28,10 +30,14 @@ const (
 )
 
 // current is the version of a unit's rows that counts.
-const currentHours = "(f.part, f.shop_id, f.hour, f.version) IN (SELECT part, shop_id, unit, max(version) FROM grosz.rollup_done WHERE level = 'hour' GROUP BY part, shop_id, unit)"
+const currentHours = `(f.part, f.shop_id, f.hour, f.version) IN (SELECT part, shop_id, unit, max(version) FROM grosz.rollup_done WHERE level = 'hour'
+			AND (part, shop_id, toDate(unit)) IN (SELECT part, shop_id, toDate(unit) FROM grosz.rollup_work WHERE version = %[1]d AND level = 'day') GROUP BY part, shop_id, unit)`
 
-// work is the table `units` of a working out, as schema.Facts wants it.
-const hourWork = `units AS (SELECT part, shop_id, unit AS hour FROM grosz.rollup_work WHERE version = %[1]d AND level = 'hour'),
+// hourWork is what a working out is of, as schema.Facts and schema.PriceFacts
+// want it.
+const hourWork = `
+	(SELECT groupArray((part, shop_id, unit)) FROM grosz.rollup_work WHERE version = %[1]d AND level = 'hour') AS dirty_hours,
+	units AS (SELECT u.1 AS part, u.2 AS shop_id, u.3 AS hour FROM (SELECT arrayJoin(dirty_hours) AS u)),
 `
 
 // dayWork names the dirty hours of the days; what is clean comes from the
@@ -52,7 +58,7 @@ GROUP BY f.part, f.shop_id, f.hour, ` + columns + `
 SETTINGS join_use_nulls = 0`
 	}
 	return level{
-		name: "hour",
+		name: "hour", all: "hours",
 		// Of neighbouring hours, so that little is read.
 		pick: `INSERT INTO grosz.rollup_work (version, level, part, shop_id, unit)
 SELECT %[1]d, 'hour', part, shop_id, hour FROM grosz.rollup_dirty_hours WHERE at <= fromUnixTimestamp64Milli(%[2]d) ORDER BY hour LIMIT %[3]d`,
@@ -77,7 +83,7 @@ GROUP BY f.part, f.shop_id, f.date, ` + columns + `
 SETTINGS join_use_nulls = 0`
 	}
 	return level{
-		name: "day",
+		name: "day", all: "days",
 		// A day whose hours still change is read from its hours until it is over.
 		pick: `INSERT INTO grosz.rollup_work (version, level, part, shop_id, unit)
 SELECT %[1]d, 'day', part, shop_id, toDateTime(date, 'UTC') FROM grosz.rollup_dirty_days WHERE at <= fromUnixTimestamp64Milli(%[2]d) ORDER BY date LIMIT %[3]d`,
@@ -125,6 +131,7 @@ func sweeps(before uint64) []string {
 		{"rollup_day", "date", "day"}, {"rollup_place_day", "date", "day"},
 		{"rollup_price_hour", "hour", "hour"}, {"rollup_price_day", "date", "day"},
 		{"rollup_seen_day", "date", "seen"}, {"rollup_settled_twice", "date", "settled"},
+		{"reach_window", "date", "reach"},
 	} {
 		out = append(out, fmt.Sprintf(`ALTER TABLE grosz.%s DELETE WHERE version < %d AND (part, shop_id, toDateTime(%s, 'UTC'), version) NOT IN
 	(SELECT part, shop_id, unit, max(version) FROM grosz.rollup_done WHERE level = '%s' GROUP BY part, shop_id, unit)`, t.table, before, t.unit, t.level))

@@ -20,13 +20,13 @@ import (
 //go:embed migrations/*.sql migrations/*.inc
 var files embed.FS
 
-// Facts is the part of SQL that works facts out of events, for the units of a
-// table `units`: views and reporting/rollup share it.
+// Facts is the part of SQL that works facts out of events, for the units of an
+// array `dirty_hours`: views and reporting/rollup share it.
 //
-//go:embed migrations/facts_within.inc
+//go:embed migrations/facts_lean.inc
 var Facts string
 
-// PriceFacts is likewise what became of bids by price, for the same table.
+// PriceFacts is likewise what became of bids by price, for a table `units`.
 //
 //go:embed migrations/price_facts.inc
 var PriceFacts string
@@ -38,7 +38,7 @@ var SeenFacts string
 
 // FoundTouches is likewise the last touches of goals, for an array `stale`.
 //
-//go:embed migrations/found_touches.inc
+//go:embed migrations/found_touches_lean.inc
 var FoundTouches string
 
 // Migration is one file of SQL. Its statements must be safe to run twice (IF
