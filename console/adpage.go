@@ -42,14 +42,14 @@ func (t *site) adPage(w http.ResponseWriter, r *http.Request) {
 	var wrong *adError
 	switch {
 	case errors.As(err, &wrong):
-		writePlainProblem(w, http.StatusBadRequest, wrong.Error())
+		t.s.plainProblem(w, r, http.StatusBadRequest, wrong.Error())
 		return
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, strconv.ErrSyntax), errors.Is(err, strconv.ErrRange):
-		writePlainProblem(w, http.StatusNotFound, "there is nothing here")
+		t.s.plainProblem(w, r, http.StatusNotFound, "there is nothing here")
 		return
 	case err != nil:
 		t.s.log.Error("ad not shown", "shop", id, "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "something failed here; it is in the log")
+		t.s.plainProblem(w, r, http.StatusInternalServerError, "something failed here; it is in the log")
 		return
 	}
 	h := w.Header()

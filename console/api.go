@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -30,12 +29,12 @@ const bodyTimeout = 15 * time.Second
 // routes builds the handler of the listener.
 func (s *Server) routes() http.Handler {
 	mux := chi.NewMux()
-	mux.Use(s.observe, s.recoverPanics, secureHeaders)
-	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		writePlainProblem(w, http.StatusNotFound, "there is nothing here")
+	mux.Use(s.observe, s.speaker.listen, s.recoverPanics, secureHeaders)
+	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		s.plainProblem(w, r, http.StatusNotFound, "there is nothing here")
 	})
-	mux.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
-		writePlainProblem(w, http.StatusMethodNotAllowed, "this address does not take this method")
+	mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		s.plainProblem(w, r, http.StatusMethodNotAllowed, "this address does not take this method")
 	})
 	s.pages(mux)
 	s.site.routes(mux)
@@ -78,7 +77,7 @@ func (s *Server) apiConfig() huma.Config {
 				Version: "1",
 				Description: "Shops, keys, campaigns and product feeds. Money is a decimal string in the shop's currency; a bid is a CPM, " +
 					"the price of a thousand impressions. Times are milliseconds since 1970, UTC. Errors are problem+json (RFC 9457) and list " +
-					"every field that is wrong.",
+					"every field that is wrong, with a code, in the language that Accept-Language prefers: English or Polish.",
 			},
 			Components: &huma.Components{
 				Schemas: registry,
@@ -91,6 +90,7 @@ func (s *Server) apiConfig() huma.Config {
 		OpenAPIPath:                  "/openapi",
 		Formats:                      huma.DefaultFormats,
 		DefaultFormat:                "application/json",
+		Transformers:                 []huma.Transformer{s.speaker.transform},
 		RejectUnknownQueryParameters: true,
 	}
 }
@@ -184,20 +184,6 @@ func (s *Server) wantJSON(hc huma.Context, next func(huma.Context)) {
 	s.writeProblem(hc, status)
 }
 
-func (s *Server) writeProblem(hc huma.Context, status huma.StatusError) {
-	hc.SetHeader("Content-Type", "application/problem+json")
-	hc.SetStatus(status.GetStatus())
-	if err := json.NewEncoder(hc.BodyWriter()).Encode(status); err != nil {
-		s.log.Debug("answer not written", "err", err)
-	}
-}
-
-func writePlainProblem(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(failure(status, detail)) // the client is gone then
-}
-
 // observe counts requests and logs them, never their keys.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -238,7 +224,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 				panic(v)
 			}
 			s.log.Error("handler panicked", "path", clip(r.URL.Path), "panic", v, "stack", string(debug.Stack()))
-			writePlainProblem(w, http.StatusInternalServerError, "something failed here; it is in the log")
+			s.plainProblem(w, r, http.StatusInternalServerError, "something failed here; it is in the log")
 		}()
 		next.ServeHTTP(w, r)
 	})

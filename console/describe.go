@@ -145,6 +145,7 @@ var documented = map[string]map[string]fieldDoc{
 // there.
 func (s *Server) describe() {
 	schemas := s.api.OpenAPI().Components.Schemas.Map()
+	describeProblems(schemas)
 	for name, fields := range documented {
 		schema := schemas[name]
 		if schema == nil {

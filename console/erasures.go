@@ -168,7 +168,7 @@ func (s *Server) wish(ctx context.Context, body map[string]any) (*erasureOutput,
 	switch status {
 	case http.StatusAccepted:
 	case http.StatusBadRequest:
-		return nil, failure(http.StatusBadRequest, problemDetail(answer))
+		return nil, failure(http.StatusBadRequest, "the bidder refuses the request: "+problemDetail(answer))
 	case http.StatusTooManyRequests:
 		return nil, failure(http.StatusTooManyRequests, "too many erasures in this second: try again in a moment")
 	default:

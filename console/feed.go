@@ -159,8 +159,8 @@ func feedError(ctx context.Context, err error, most int64) error {
 	case ctx.Err() != nil:
 		return err
 	}
-	return failure(http.StatusUnprocessableEntity, "the upload cannot be read: "+err.Error(),
-		&huma.ErrorDetail{Location: "body", Message: err.Error()})
+	why := "the upload cannot be read: " + err.Error()
+	return failure(http.StatusUnprocessableEntity, why, &huma.ErrorDetail{Location: "body", Message: why})
 }
 
 // noProducts refuses an upload without a good row, listing its bad ones.

@@ -15,6 +15,7 @@ import (
 
 // FeedSource is where a feed is fetched from.
 type FeedSource struct {
+	Version      int64  `json:"version" readOnly:"true" doc:"Grows with each change; the ETag. 0: the feed is fetched from nowhere"`
 	URL          string `json:"url" doc:"Where the feed is; http or https, on the public internet" format:"uri" maxLength:"2048"`
 	Format       string `json:"format,omitempty" doc:"Format of the feed; left out, it is told from the bytes"`
 	EveryMinutes int    `json:"every_minutes" doc:"How often it is fetched; 60 if left out" minimum:"5" maximum:"10080" required:"false"`
@@ -24,7 +25,7 @@ type FeedSource struct {
 }
 
 func sourceView(f store.FeedSource) FeedSource {
-	return FeedSource{URL: f.URL, Format: f.Format, EveryMinutes: f.Minutes, Checked: f.CheckedMS, Due: f.DueMS, Problem: f.Problem}
+	return FeedSource{Version: f.Version, URL: f.URL, Format: f.Format, EveryMinutes: f.Minutes, Checked: f.CheckedMS, Due: f.DueMS, Problem: f.Problem}
 }
 
 func (s *Server) feedSourceRoutes() {
@@ -34,20 +35,33 @@ func (s *Server) feedSourceRoutes() {
 		OperationID: "put-feed-source", Method: http.MethodPut, Path: path, Tags: tags, Summary: "Have the feed fetched",
 		Description: "From now on the feed is fetched from the URL, at once and then every so many minutes. What the server says is unchanged is not read again. " +
 			"GET …/feed shows how far a fetch has come, and its report.",
+		Errors: []int{http.StatusPreconditionFailed},
 	}, access: accessWrite, body: reflect.TypeFor[FeedSource]()}, s.putFeedSource)
 	register(s, route{Operation: huma.Operation{
 		OperationID: "get-feed-source", Method: http.MethodGet, Path: path, Tags: tags, Summary: "Read where the feed is fetched from",
 	}, access: accessRead}, s.getFeedSource)
 	register(s, route{Operation: huma.Operation{
 		OperationID: "delete-feed-source", Method: http.MethodDelete, Path: path, Tags: tags, Summary: "Stop fetching the feed",
-		DefaultStatus: http.StatusNoContent,
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusPreconditionFailed},
 	}, access: accessWrite}, s.deleteFeedSource)
 }
 
-type feedSourceOutput struct{ Body FeedSource }
+type feedSourceOutput struct {
+	ETag string `header:"ETag" doc:"Absent where the feed is fetched from nowhere"`
+	Body FeedSource
+}
+
+func sourceAnswer(f store.FeedSource) *feedSourceOutput {
+	out := &feedSourceOutput{Body: sourceView(f)}
+	if f.Version != 0 {
+		out.ETag = etag(f.Version)
+	}
+	return out
+}
 
 type putFeedSourceInput struct {
 	ShopPath
+	PutHeader
 	jsonBody
 }
 
@@ -75,12 +89,21 @@ func (s *Server) putFeedSource(ctx context.Context, in *putFeedSourceInput) (*fe
 		if _, err := tx.Shop(ctx, in.Shop); err != nil {
 			return err
 		}
-		var err error
+		old, err := tx.FeedSource(ctx, in.Shop)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err := in.check(old.Version); err != nil {
+			return err
+		}
 		f, err = tx.PutFeedSource(ctx, store.FeedSource{ShopID: in.Shop, URL: v.URL, Format: v.Format, Minutes: v.EveryMinutes})
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	s.pokeFetcher()
-	return &feedSourceOutput{sourceView(f)}, err
+	return sourceAnswer(f), nil
 }
 
 func (s *Server) getFeedSource(ctx context.Context, in *struct{ ShopPath }) (*feedSourceOutput, error) {
@@ -91,11 +114,23 @@ func (s *Server) getFeedSource(ctx context.Context, in *struct{ ShopPath }) (*fe
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil // it is uploaded: no URL
 	}
-	return &feedSourceOutput{sourceView(f)}, err
+	return sourceAnswer(f), err
 }
 
-func (s *Server) deleteFeedSource(ctx context.Context, in *struct{ ShopPath }) (*struct{}, error) {
-	return nil, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error { return tx.DeleteFeedSource(ctx, in.Shop) })
+func (s *Server) deleteFeedSource(ctx context.Context, in *struct {
+	ShopPath
+	MatchHeader
+}) (*struct{}, error) {
+	return nil, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
+		old, err := tx.FeedSource(ctx, in.Shop)
+		if err != nil {
+			return err
+		}
+		if err := in.check(old.Version); err != nil {
+			return err
+		}
+		return tx.DeleteFeedSource(ctx, in.Shop)
+	})
 }
 
 // How often due feeds are looked for, and how soon a failed one is tried

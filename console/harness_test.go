@@ -123,7 +123,8 @@ type problem struct {
 	Status int
 	Title  string
 	Detail string
-	Errors []struct{ Location, Message string }
+	Code   string
+	Errors []struct{ Location, Message, Code string }
 }
 
 func (a answer) problem(t *testing.T) problem {
@@ -132,6 +133,10 @@ func (a answer) problem(t *testing.T) problem {
 	var p problem
 	a.into(t, &p)
 	require.Equal(t, a.code, p.Status)
+	require.NotEqual(t, codeUnknown, p.Code, "no phrase says %q", p.Detail)
+	for _, e := range p.Errors {
+		require.NotEqual(t, codeUnknown, e.Code, "no phrase says %q", e.Message)
+	}
 	return p
 }
 

@@ -67,6 +67,9 @@ var goodRequests = map[string]struct{ query, body string }{
 	"export-shop-approvals":  {query: "?exchange=demo"},
 	"update-feed":            {body: `{"id": "p0", "price": "9.99"}`},
 	"get-feed-source":        {},
+	"get-list":               {},
+	"get-webhook":            {},
+	"update-webhook":         {body: `{"kinds": ["no_bids"]}`},
 	"put-feed-source":        {body: `{"url": "https://feeds.shop.example/all.xml"}`},
 	"delete-feed-source":     {},
 	"add-deposit":            {body: `{"amount": "5"}`},
@@ -200,6 +203,7 @@ func TestKeysIsolation(t *testing.T) {
 
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
+	require.Equal(t, 200, b.call(myKey, "PUT", fill("/api/v1/shops/{shop}/lists/{name}", mine, myCampaign, myKey), "a.example").code)
 	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true, "delete-webhook": true, "delete-asset": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {

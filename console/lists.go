@@ -54,10 +54,14 @@ func (s *Server) listRoutes() {
 		OperationID: "list-lists", Method: http.MethodGet, Path: path, Tags: tags, Summary: "List the lists of domains and bundles",
 	}, access: accessRead}, s.listLists)
 	register(s, route{Operation: huma.Operation{
+		OperationID: "get-list", Method: http.MethodGet, Path: path + "/{name}", Tags: tags, Summary: "Read what is known of a list",
+		Description: "Its entries are kept as hashes only, and cannot be read back.",
+	}, access: accessRead}, s.getList)
+	register(s, route{Operation: huma.Operation{
 		OperationID: "upload-list", Method: http.MethodPut, Path: path + "/{name}", Tags: tags, Summary: "Upload a list of domains or bundles",
 		Description: "Makes or replaces the whole list by the body: a domain or app bundle a line; empty lines and lines that begin with # are passed " +
 			"over. Targeting names it: domain not in list \"NAME\".",
-		Errors:   []int{http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusUnprocessableEntity},
+		Errors:   []int{http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
 		Metadata: map[string]any{uploadKey: true},
 	}, access: accessWrite}, s.uploadList)
 	operationOf(s.api.OpenAPI(), http.MethodPut, path+"/{name}").RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
@@ -65,7 +69,7 @@ func (s *Server) listRoutes() {
 	}}
 	register(s, route{Operation: huma.Operation{
 		OperationID: "delete-list", Method: http.MethodDelete, Path: path + "/{name}", Tags: tags, Summary: "Delete a list",
-		Description: "Refused while a campaign names it.", Errors: []int{http.StatusConflict},
+		Description: "Refused while a campaign names it.", Errors: []int{http.StatusConflict, http.StatusPreconditionFailed},
 	}, access: accessWrite}, s.deleteList)
 }
 
@@ -86,8 +90,17 @@ func (s *Server) listLists(ctx context.Context, in *struct{ ShopPath }) (*listLi
 	return out, nil
 }
 
+func (s *Server) getList(ctx context.Context, in *ListPath) (*listOutput, error) {
+	l, err := s.store.View().List(ctx, in.Shop, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return listAnswer(l), nil
+}
+
 type uploadListInput struct {
 	ListPath
+	PutHeader
 	body io.Reader
 }
 
@@ -98,7 +111,14 @@ func (in *uploadListInput) Resolve(hc huma.Context) []error {
 	return nil
 }
 
-type listOutput struct{ Body List }
+type listOutput struct {
+	ETag string `header:"ETag"`
+	Body List
+}
+
+func listAnswer(l store.List) *listOutput {
+	return &listOutput{ETag: etag(l.Version), Body: listView(l)}
+}
 
 func (s *Server) uploadList(ctx context.Context, in *uploadListInput) (*listOutput, error) {
 	if _, err := s.store.View().Shop(ctx, in.Shop); err != nil {
@@ -113,14 +133,20 @@ func (s *Server) uploadList(ctx context.Context, in *uploadListInput) (*listOutp
 	}
 	var made store.List
 	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
-		var err error
+		old, err := tx.List(ctx, in.Shop, in.Name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err := in.check(old.Version); err != nil {
+			return err
+		}
 		made, err = tx.PutList(ctx, in.Shop, in.Name, entries)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &listOutput{listView(made)}
+	out := listAnswer(made)
 	out.Body.Problems, out.Body.Rejected = problems, rejected
 	return out, nil
 }
@@ -158,8 +184,20 @@ func readList(r io.Reader) (entries []string, problems []ListProblem, rejected i
 	return entries, problems, rejected, nil
 }
 
-func (s *Server) deleteList(ctx context.Context, in *ListPath) (*empty, error) {
-	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error { return tx.DropList(ctx, in.Shop, in.Name) })
+func (s *Server) deleteList(ctx context.Context, in *struct {
+	ListPath
+	MatchHeader
+}) (*empty, error) {
+	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
+		old, err := tx.List(ctx, in.Shop, in.Name)
+		if err != nil {
+			return err
+		}
+		if err := in.check(old.Version); err != nil {
+			return err
+		}
+		return tx.DropList(ctx, in.Shop, in.Name)
+	})
 }
 
 // checkLists finds lists that a campaign names and the shop has not.

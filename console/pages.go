@@ -43,7 +43,7 @@ func (s *Server) render(w http.ResponseWriter, tmpl *template.Template, name str
 	var page bytes.Buffer
 	if err := tmpl.ExecuteTemplate(&page, name, data); err != nil {
 		s.log.Error("page failed", "page", name, "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "the page failed; it is in the log")
+		s.plainProblem(w, nil, http.StatusInternalServerError, "the page failed; it is in the log")
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -26,6 +26,24 @@ type MatchHeader struct {
 	IfMatch string `header:"If-Match" maxLength:"200" doc:"ETag of what was read: the change happens only if nobody else made one"`
 }
 
+// PutHeader makes a change conditional of what may not be there yet.
+type PutHeader struct {
+	MatchHeader
+	IfNoneMatch string `header:"If-None-Match" maxLength:"1" enum:"*" doc:"*: the change happens only if there is none yet"`
+}
+
+// check refuses a change of what is no longer at the version that was read;
+// version 0: there is none.
+func (m PutHeader) check(version int64) error {
+	switch {
+	case m.IfNoneMatch != "" && version != 0:
+		return failure(http.StatusPreconditionFailed, "it is there already, at version "+etag(version)+": read it and change that")
+	case m.IfMatch != "" && version == 0:
+		return failure(http.StatusPreconditionFailed, "it is not there any more, or never was: If-Match finds nothing")
+	}
+	return m.MatchHeader.check(version)
+}
+
 // OnceHeader makes a repeated request happen once.
 type OnceHeader struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Any unique text: within 24 hours the same request with it happens once and has the same answer"`

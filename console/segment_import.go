@@ -140,7 +140,8 @@ func importError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return err
 	}
-	return failure(http.StatusUnprocessableEntity, "the upload cannot be read: "+err.Error(), &huma.ErrorDetail{Location: "body", Message: err.Error()})
+	why := "the upload cannot be read: " + err.Error()
+	return failure(http.StatusUnprocessableEntity, why, &huma.ErrorDetail{Location: "body", Message: why})
 }
 
 // importReader reads an upload of members, in memory bounded by MaxAudience.

@@ -50,6 +50,7 @@ type Server struct {
 	fetcher   *fetch.Client
 	fetchNow  chan struct{}
 	site      *site
+	speaker   *speaker
 	hooks     *webhook.Client
 	folder    assets.Folder
 	assetMu   sync.Mutex // who changes the folder
@@ -117,6 +118,9 @@ func (s *Server) open() error {
 	s.explainer = newExplainer(s.cfg.Bidder)
 	s.fetcher = fetch.New(fetch.Config{AllowPrivate: s.cfg.FetchPrivate, MaxBytes: s.cfg.MaxFeedBytes})
 	s.fetchNow = make(chan struct{}, 1)
+	if s.speaker, err = newSpeaker(s.unsaid); err != nil {
+		return err
+	}
 	if s.site, err = newSite(s); err != nil {
 		return err
 	}
@@ -268,6 +272,8 @@ type serverMetrics struct {
 	fetches, fetchFailures *metrics.Counter
 	// assets are files of ads that were taken, or refused for what they are.
 	assets, assetsRefused *metrics.Counter
+	// unsaid are messages that could be said in English only.
+	unsaid *metrics.Counter
 }
 
 func newServerMetrics(s *Server) serverMetrics {
@@ -315,6 +321,7 @@ func newServerMetrics(s *Server) serverMetrics {
 		uploads:      set.NewCounter("grosz_console_feed_uploads_total"),
 		uploadS:      set.NewHistogram("grosz_console_feed_upload_seconds"),
 		fetches:      set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
+		unsaid: set.NewCounter("grosz_console_untranslated_total"),
 		assets: set.NewCounter("grosz_console_assets_total"), assetsRefused: set.NewCounter("grosz_console_assets_refused_total"),
 	}
 }
@@ -325,4 +332,10 @@ func (m *serverMetrics) request(method, route string, code int) {
 		route = "none"
 	}
 	m.set.GetOrCreateCounter(fmt.Sprintf("grosz_console_requests_total{method=%q,route=%q,code=\"%d\"}", method, route, code)).Inc()
+}
+
+// unsaid hears of a message that the book of phrases does not have.
+func (s *Server) unsaid(text string) {
+	s.metrics.unsaid.Inc()
+	s.log.Debug("message has no phrase", "text", clip(text))
 }

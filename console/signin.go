@@ -24,12 +24,12 @@ func sameOrigin(r *http.Request) bool {
 func (t *site) signIn(w http.ResponseWriter, r *http.Request) {
 	if !sameOrigin(r) {
 		t.s.metrics.csrf.Inc()
-		writePlainProblem(w, http.StatusForbidden, "signing in works from the console's own page only")
+		t.s.plainProblem(w, r, http.StatusForbidden, "signing in works from the console's own page only")
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		writePlainProblem(w, http.StatusBadRequest, "the form cannot be read")
+		t.s.plainProblem(w, r, http.StatusBadRequest, "the form cannot be read")
 		return
 	}
 	d := t.data(w, r, "signin")
@@ -44,7 +44,7 @@ func (t *site) signIn(w http.ResponseWriter, r *http.Request) {
 	who, err := t.s.verify(r.Context(), key)
 	if err != nil {
 		t.s.log.Error("key not verified", "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "something failed here; it is in the log")
+		t.s.plainProblem(w, r, http.StatusInternalServerError, "something failed here; it is in the log")
 		return
 	}
 	if who == nil {
@@ -64,7 +64,7 @@ func (t *site) signIn(w http.ResponseWriter, r *http.Request) {
 	secret, err := t.s.signIn(r.Context(), who)
 	if err != nil {
 		t.s.log.Error("session not made", "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "something failed here; it is in the log")
+		t.s.plainProblem(w, r, http.StatusInternalServerError, "something failed here; it is in the log")
 		return
 	}
 	t.s.metrics.signIns.Inc()
@@ -79,12 +79,12 @@ func (t *site) signOut(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if !sameOrigin(r) || !csrfMatches(secret, r.PostFormValue("csrf")) {
 		t.s.metrics.csrf.Inc()
-		writePlainProblem(w, http.StatusForbidden, "signing out works from the console's own pages only")
+		t.s.plainProblem(w, r, http.StatusForbidden, "signing out works from the console's own pages only")
 		return
 	}
 	if err := t.s.endSession(r.Context(), secret); err != nil {
 		t.s.log.Error("session not ended", "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "something failed here; it is in the log")
+		t.s.plainProblem(w, r, http.StatusInternalServerError, "something failed here; it is in the log")
 		return
 	}
 	setSession(w, r, "")

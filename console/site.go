@@ -178,7 +178,7 @@ func (t *site) asset(w http.ResponseWriter, r *http.Request) {
 	}
 	b, err := web.ReadFile(path.Clean(file))
 	if err != nil || !strings.HasPrefix(path.Clean(file), "web/assets/") && !strings.HasPrefix(path.Clean(file), "web/words/") {
-		writePlainProblem(w, http.StatusNotFound, "there is nothing here")
+		t.s.plainProblem(w, r, http.StatusNotFound, "there is nothing here")
 		return
 	}
 	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(file)))
@@ -233,7 +233,7 @@ func (t *site) render(w http.ResponseWriter, r *http.Request, status int, d *pag
 	var page bytes.Buffer
 	if err := t.pages[d.Lang+"/"+d.Page].Execute(&page, d); err != nil {
 		t.s.log.Error("page failed", "page", d.Page, "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "the page failed; it is in the log")
+		t.s.plainProblem(w, r, http.StatusInternalServerError, "the page failed; it is in the log")
 		return
 	}
 	siteHeaders(w, r)
@@ -249,10 +249,11 @@ func (t *site) who(w http.ResponseWriter, r *http.Request) *principal {
 	who, err := t.s.session(r.Context(), sessionCookie(r.Header.Get("Cookie")))
 	if err != nil {
 		t.s.log.Error("session not read", "err", err)
-		writePlainProblem(w, http.StatusInternalServerError, "something failed here; it is in the log")
+		t.s.plainProblem(w, r, http.StatusInternalServerError, "something failed here; it is in the log")
 		return nil
 	}
 	if who == nil {
+		pageLanguage(w, r) // what was chosen by the address is remembered
 		http.Redirect(w, r, "/console/sign-in", http.StatusSeeOther)
 		return nil
 	}

@@ -60,7 +60,16 @@ func (s *Server) webhookRoutes() {
 			"of SECONDS, a point and the body under the secret. Without an answer of 2xx within 10 s it is tried again for a day.",
 	}, access: accessWrite, body: reflect.TypeFor[Webhook]()}, s.createWebhook)
 	register(s, route{Operation: huma.Operation{
+		OperationID: "get-webhook", Method: http.MethodGet, Path: path + "/{webhook}", Tags: tags, Summary: "Read a webhook",
+	}, access: accessRead}, s.getWebhook)
+	register(s, route{Operation: huma.Operation{
+		OperationID: "update-webhook", Method: http.MethodPatch, Path: path + "/{webhook}", Tags: tags, Summary: "Change a webhook",
+		Description: "A JSON merge patch (RFC 7396). The secret stays; what still waits to be sent goes to the new address.",
+		Errors:      []int{http.StatusPreconditionFailed},
+	}, access: accessWrite, body: reflect.TypeFor[Webhook]()}, s.updateWebhook)
+	register(s, route{Operation: huma.Operation{
 		OperationID: "delete-webhook", Method: http.MethodDelete, Path: path + "/{webhook}", Tags: tags, Summary: "Delete a webhook and what was still to be sent to it",
+		Errors: []int{http.StatusPreconditionFailed},
 	}, access: accessWrite}, s.deleteWebhook)
 	register(s, route{Operation: huma.Operation{
 		OperationID: "test-webhook", Method: http.MethodPost, Path: path + "/{webhook}/test", Tags: tags, Summary: "Send a test", DefaultStatus: http.StatusNoContent,
@@ -90,14 +99,19 @@ func (s *Server) listWebhooks(ctx context.Context, in *struct {
 	}
 	found = slices.DeleteFunc(found, func(h store.Webhook) bool { return uint64(h.ID) <= after })
 	return &webhookList{pageOf(found, in.Limit, "webhook", func(h store.Webhook) int64 { return int64(h.ID) }, func(h store.Webhook) Webhook {
-		v := webhookView(h)
-		if d, ok := last[h.ID]; ok {
-			var a alert
-			_ = json.Unmarshal([]byte(d.Body), &a) // written by us
-			v.Last = &LastCall{Kind: a.Kind, At: d.AtMS, Status: d.Status, Tries: d.Tries, Note: d.Note}
-		}
-		return v
+		return calledView(h, last)
 	})}, nil
+}
+
+// calledView is a webhook with its newest call.
+func calledView(h store.Webhook, last map[uint32]store.Delivery) Webhook {
+	v := webhookView(h)
+	if d, ok := last[h.ID]; ok {
+		var a alert
+		_ = json.Unmarshal([]byte(d.Body), &a) // written by us
+		v.Last = &LastCall{Kind: a.Kind, At: d.AtMS, Status: d.Status, Tries: d.Tries, Note: d.Note}
+	}
+	return v
 }
 
 type webhookOutput struct {
@@ -118,15 +132,10 @@ func (s *Server) createWebhook(ctx context.Context, in *struct {
 	var v Webhook
 	var p problems
 	decode(raw, &v, &p)
-	checkWebhook(&v, &p)
-	if err := s.hooks.Check(v.URL); err != nil {
-		p.add("body.url", "%v", err)
-	}
-	if err := p.err(); err != nil {
+	doc, err := s.webhookDoc(&v, &p)
+	if err != nil {
 		return nil, err
 	}
-	slices.Sort(v.Kinds)
-	doc := store.WebhookDoc{URL: v.URL, Kinds: slices.Compact(v.Kinds), CostPerOrder: int64(v.CostPerOrder)}
 	out := new(webhookOutput)
 	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
 		if _, err := tx.Shop(ctx, in.Shop); err != nil {
@@ -142,6 +151,16 @@ func (s *Server) createWebhook(ctx context.Context, in *struct {
 		return err
 	})
 	return out, err
+}
+
+// webhookDoc checks a webhook and returns it as it is stored.
+func (s *Server) webhookDoc(v *Webhook, p *problems) (store.WebhookDoc, error) {
+	checkWebhook(v, p)
+	if err := s.hooks.Check(v.URL); err != nil {
+		p.add("body.url", "%v", err)
+	}
+	slices.Sort(v.Kinds)
+	return store.WebhookDoc{URL: v.URL, Kinds: slices.Compact(v.Kinds), CostPerOrder: int64(v.CostPerOrder)}, p.err()
 }
 
 func newSecret() string {
@@ -170,8 +189,66 @@ type WebhookPath struct {
 	Webhook uint32 `path:"webhook" minimum:"1" doc:"Webhook id"`
 }
 
-func (s *Server) deleteWebhook(ctx context.Context, in *WebhookPath) (*empty, error) {
-	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error { return tx.DeleteWebhook(ctx, in.Shop, in.Webhook) })
+func (s *Server) getWebhook(ctx context.Context, in *WebhookPath) (*webhookOutput, error) {
+	h, err := s.store.View().Webhook(ctx, in.Shop, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	last, err := s.store.View().LastDeliveries(ctx, in.Shop)
+	if err != nil {
+		return nil, err
+	}
+	return &webhookOutput{ETag: etag(h.Version), Body: calledView(h, last)}, nil
+}
+
+func (s *Server) updateWebhook(ctx context.Context, in *struct {
+	WebhookPath
+	MatchHeader
+	jsonBody
+}) (*webhookOutput, error) {
+	patch, err := parseObject(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	out := new(webhookOutput)
+	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
+		old, err := tx.Webhook(ctx, in.Shop, in.Webhook)
+		if err != nil {
+			return err
+		}
+		if err := in.check(old.Version); err != nil {
+			return err
+		}
+		var v Webhook
+		var p problems
+		if err := decodePatched(webhookView(old), patch, &v, &p); err != nil {
+			return err
+		}
+		changed := old
+		if changed.WebhookDoc, err = s.webhookDoc(&v, &p); err != nil {
+			return err
+		}
+		h, err := tx.UpdateWebhook(ctx, changed)
+		out.ETag, out.Body = etag(h.Version), webhookView(h)
+		return err
+	})
+	return out, err
+}
+
+func (s *Server) deleteWebhook(ctx context.Context, in *struct {
+	WebhookPath
+	MatchHeader
+}) (*empty, error) {
+	return &empty{}, s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
+		old, err := tx.Webhook(ctx, in.Shop, in.Webhook)
+		if err != nil {
+			return err
+		}
+		if err := in.check(old.Version); err != nil {
+			return err
+		}
+		return tx.DeleteWebhook(ctx, in.Shop, in.Webhook)
+	})
 }
 
 func (s *Server) testWebhook(ctx context.Context, in *WebhookPath) (*empty, error) {

@@ -97,8 +97,69 @@ func (v *marketer) webhook(shop string) {
 		return nil
 	})
 	v.looks("alerts")
+	v.click("#list button", "Edit")
+	v.until("the form, filled in", `document.querySelector("#make").open && document.querySelector("#f-url").value.startsWith("https://hooks") && document.querySelector("#f-cpo").value === "40.50"`)
+	v.put("f-cpo", "45,5")
+	var version int64 // somebody else is faster
+	v.api("GET", "/api/v1"+strings.TrimPrefix(shop, "/console")+"/webhooks", "", `a.items[0].id`, &version)
+	v.api("PATCH", fmt.Sprintf("/api/v1%s/webhooks/%d", strings.TrimPrefix(shop, "/console"), version), `{"cost_per_order": "42"}`, `a.version`, &version)
+	v.click("#make button.main", "Save")
+	v.until("to be told of the other change", `/Somebody else has changed this/.test(document.querySelector("#make .box.bad")?.textContent) && /more than PLN\s42\.00/.test(document.querySelector("#list").innerText)`)
+	v.looks("alerts-conflict")
+	v.click("#make button[data-close]", "Cancel")
+	v.click("#list button", "Edit")
+	v.until("what the other made of it", `document.querySelector("#make").open && document.querySelector("#f-cpo").value === "42.00"`)
+	v.put("f-cpo", "45,5")
+	v.click("#make button.main", "Save")
+	v.until("the change", `!document.querySelector("#make").open && /more than PLN\s45\.50/.test(document.querySelector("#list").innerText)`)
+	v.eval(`window.confirm = () => true`, nil)
 	v.click("#list button", "Delete")
 	v.until("it to be deleted", `document.querySelector("#list .empty")`)
+}
+
+// lists keeps sites and apps where no ad is to be shown.
+func (v *marketer) lists(shop string) {
+	v.t.Helper()
+	v.open(shop + "/segments")
+	v.until("that there is none", `document.querySelector("#lists .empty")`)
+	add := func(name, entries string) {
+		v.click("#new-list", "New list")
+		v.put("l-name", name)
+		v.put("l-entries", entries)
+		v.click("#list-dialog button.main", "Save")
+	}
+	add("a b", "spam.example")
+	v.until("the mistake at its field", `document.querySelector("#list-dialog #l-name[aria-invalid=true]")`)
+	v.put("l-name", "blocked")
+	v.click("#list-dialog button.main", "Save")
+	v.until("the list", `!document.querySelector("#list-dialog").open && document.querySelector("#lists td")?.textContent === "1"`)
+	add("blocked", "other.example")
+	v.until("that there is one of the name", `/Somebody else has changed this/.test(document.querySelector("#list-dialog .box.bad")?.textContent)`)
+	v.click("#list-dialog button[data-close]", "Cancel")
+	v.click("#lists button", "Replace")
+	v.put("l-entries", "spam.example\ncom.example.game")
+	v.click("#list-dialog button.main", "Save")
+	v.until("both", `!document.querySelector("#list-dialog").open && document.querySelector("#lists td")?.textContent === "2"`)
+	v.looks("segments-lists")
+	v.eval(`window.confirm = () => true`, nil)
+	v.click("#lists button", "Delete")
+	v.until("it to be gone", `document.querySelector("#lists .empty")`)
+}
+
+// wrongInPolish sees what the API refuses in the language of the page.
+func (v *marketer) wrongInPolish(shop, id string) {
+	v.t.Helper()
+	v.open(shop + "/campaigns/new?copy=" + id)
+	v.until("a copy", `document.querySelector("#name").value.endsWith("(kopia)") && !document.querySelector("#copy").getClientRects().length`)
+	v.put("targeting", "vistied within 30d")
+	v.put("cpm", "-3")
+	v.click("#save", "Zapisz")
+	v.until("the mistakes in Polish", `/wynosić najwyżej/.test(document.querySelector("#cpm").closest(".amount").parentElement.textContent) && /nie jest warunkiem/.test(document.querySelector("#targeting-says").textContent)`)
+	v.looks("editor-wrong-pl")
+	v.put("targeting", "visited within 30d")
+	v.put("cpm", "3")
+	v.click("#save", "Zapisz") // what is not saved would hold the browser back
+	v.until("the copy to be saved", `/campaigns\/\d+$/.test(location.pathname) && document.querySelector("#copy").getClientRects().length`)
 }
 
 // ownFigures is the forecast of a shop that has no pixel yet: it says what it
@@ -148,10 +209,11 @@ func (v *marketer) inPolish(shop, id string) {
 		v.reported("no mistake", settledJS+` && !document.querySelector(".box.bad")`)
 		// A key of a text, where a text should be: forecast.reach, state.running.
 		var keys []string
-		v.eval(`(document.body.innerText.match(/\b(nav|title|state|kind|editor|plan|forecast|check|media|ad|results|by|funnel|cap|segments|products|ads|why|reason|outcome|changes|action|alerts?|delivery|keys|scope|goal|billing|limit|compare|verdict|change|lift|source|statement)\.[a-z_.-]+[a-z]\b/g) || []).filter(k => !/\.(pl|com|example|xml)$/.test(k))`, &keys)
+		v.eval(`(document.body.innerText.match(/\b(nav|title|state|kind|editor|plan|forecast|check|media|ad|results|by|funnel|cap|segments|products|ads|why|reason|outcome|changes|action|alerts?|delivery|keys|scope|goal|billing|limit|compare|verdict|change|lift|source|statement|span|subject|lists)\.[a-z_.-]+[a-z]\b/g) || []).filter(k => !/\.(pl|com|example|xml)$/.test(k))`, &keys)
 		require.Empty(v.t, keys, "%s shows keys in place of texts", p)
 		v.looks(strings.NewReplacer("/"+id, "-one", "/", "-", "?by=segment&campaign="+id, "-segments").Replace(p) + "-pl")
 	}
+	v.wrongInPolish(shop, id)
 	v.open(shop + "/campaigns?lang=en")
 }
 

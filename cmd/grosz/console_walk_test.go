@@ -43,6 +43,7 @@ func TestMarketersDay(t *testing.T) {
 	v.reachBudget(shop, name, id)
 	v.otherPages(shop)
 	v.webhook(shop)
+	v.lists(shop)
 	v.statement(shop)
 	v.keyboard(shop)
 	v.withoutAnswers(shop)

@@ -30,7 +30,7 @@ may_profile: true
 
 // client calls the console and the bidder with a key.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	base string
 	key  string
 }

@@ -22,13 +22,15 @@ type FeedSource struct {
 	CheckedMS, DueMS int64
 	// Problem is why the last fetch failed; empty after one that worked.
 	Problem string
+	// Version grows with each change of the above by people; 0: there is no source.
+	Version int64
 }
 
-const sourceColumns = "shop, url, format, minutes, etag, modified, checked, due, problem"
+const sourceColumns = "shop, url, format, minutes, etag, modified, checked, due, problem, version"
 
 func scanSource(row interface{ Scan(...any) error }) (FeedSource, error) {
 	var f FeedSource
-	err := row.Scan(&f.ShopID, &f.URL, &f.Format, &f.Minutes, &f.ETag, &f.Modified, &f.CheckedMS, &f.DueMS, &f.Problem)
+	err := row.Scan(&f.ShopID, &f.URL, &f.Format, &f.Minutes, &f.ETag, &f.Modified, &f.CheckedMS, &f.DueMS, &f.Problem, &f.Version)
 	return f, err
 }
 
@@ -55,25 +57,32 @@ func (r Reader) DueSources(ctx context.Context, nowMS int64, limit int) ([]FeedS
 // and read anew whatever its server said before.
 func (t *Tx) PutFeedSource(ctx context.Context, f FeedSource) (FeedSource, error) {
 	f.ETag, f.Modified, f.DueMS, f.Problem = "", "", t.now, ""
-	if old, err := t.FeedSource(ctx, f.ShopID); err == nil {
-		f.CheckedMS = old.CheckedMS
-	} else if !errors.Is(err, ErrNotFound) {
+	old, err := t.FeedSource(ctx, f.ShopID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return f, err
+	}
+	f.CheckedMS = old.CheckedMS
+	if f.Version, err = t.next(ctx, "version"); err != nil {
 		return f, err
 	}
 	if err := t.writeSource(ctx, &f); err != nil {
 		return f, err
 	}
-	version, err := t.next(ctx, "version")
-	if err != nil {
-		return f, err
+	return f, t.audit(ctx, change{shop: f.ShopID, action: "set", subject: fmt.Sprintf("feed-source/%d", f.ShopID), version: f.Version, before: sourceSummary(&old), after: sourceSummary(&f)})
+}
+
+// sourceSummary is what the audit log tells of a source; nil for none.
+func sourceSummary(f *FeedSource) any {
+	if f.Version == 0 {
+		return nil
 	}
-	return f, t.audit(ctx, change{shop: f.ShopID, action: "set", subject: fmt.Sprintf("feed-source/%d", f.ShopID), version: version, after: map[string]any{"url": f.URL, "minutes": f.Minutes}})
+	return map[string]any{"url": f.URL, "minutes": f.Minutes, "format": f.Format}
 }
 
 // SourceFetched notes how a fetch went, if the source is still the same.
 func (t *Tx) SourceFetched(ctx context.Context, f FeedSource) error {
 	now, err := t.FeedSource(ctx, f.ShopID)
-	if errors.Is(err, ErrNotFound) || err == nil && now.URL != f.URL {
+	if errors.Is(err, ErrNotFound) || err == nil && now.Version != f.Version {
 		return nil
 	}
 	if err != nil {
@@ -83,8 +92,8 @@ func (t *Tx) SourceFetched(ctx context.Context, f FeedSource) error {
 }
 
 func (t *Tx) writeSource(ctx context.Context, f *FeedSource) error {
-	err := t.exec(ctx, "INSERT OR REPLACE INTO feed_sources ("+sourceColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		f.ShopID, f.URL, f.Format, f.Minutes, f.ETag, f.Modified, f.CheckedMS, f.DueMS, f.Problem)
+	err := t.exec(ctx, "INSERT OR REPLACE INTO feed_sources ("+sourceColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		f.ShopID, f.URL, f.Format, f.Minutes, f.ETag, f.Modified, f.CheckedMS, f.DueMS, f.Problem, f.Version)
 	if err != nil {
 		return fmt.Errorf("write the feed source of shop %d: %w", f.ShopID, err)
 	}
@@ -93,7 +102,8 @@ func (t *Tx) writeSource(ctx context.Context, f *FeedSource) error {
 
 // DeleteFeedSource stops fetching; the feed stays as it is.
 func (t *Tx) DeleteFeedSource(ctx context.Context, shop uint32) error {
-	if _, err := t.FeedSource(ctx, shop); err != nil {
+	old, err := t.FeedSource(ctx, shop)
+	if err != nil {
 		return err
 	}
 	if err := t.exec(ctx, "DELETE FROM feed_sources WHERE shop = ?", shop); err != nil {
@@ -103,7 +113,7 @@ func (t *Tx) DeleteFeedSource(ctx context.Context, shop uint32) error {
 	if err != nil {
 		return err
 	}
-	return t.audit(ctx, change{shop: shop, action: "delete", subject: fmt.Sprintf("feed-source/%d", shop), version: version})
+	return t.audit(ctx, change{shop: shop, action: "delete", subject: fmt.Sprintf("feed-source/%d", shop), version: version, before: sourceSummary(&old)})
 }
 
 // FeedChecked notes, for the bidders too, that the feed is as the shop has it

@@ -113,6 +113,32 @@ func (t *Tx) CreateWebhook(ctx context.Context, h Webhook) (Webhook, error) {
 	return h, t.audit(ctx, change{shop: h.ShopID, action: "create", subject: webhookKey(h.ID), version: h.Version, after: h.WebhookDoc})
 }
 
+// UpdateWebhook replaces what a shop says of a webhook if it still has the
+// version that h.Version names; ErrConflict if not. What waits to be sent goes
+// to the new address.
+func (t *Tx) UpdateWebhook(ctx context.Context, h Webhook) (Webhook, error) {
+	old, err := t.Webhook(ctx, h.ShopID, h.ID)
+	if err != nil {
+		return Webhook{}, err
+	}
+	if old.Version != h.Version {
+		return Webhook{}, fmt.Errorf("webhook %d: %w", h.ID, ErrConflict)
+	}
+	doc, err := json.Marshal(h.WebhookDoc)
+	if err != nil {
+		return Webhook{}, fmt.Errorf("write a webhook: %w", err)
+	}
+	out := old
+	out.WebhookDoc, out.UpdatedMS = h.WebhookDoc, t.now
+	if out.Version, err = t.next(ctx, "version"); err != nil {
+		return Webhook{}, err
+	}
+	if err := t.exec(ctx, "UPDATE webhooks SET version = ?, updated = ?, doc = ? WHERE id = ?", out.Version, t.now, string(doc), h.ID); err != nil {
+		return Webhook{}, fmt.Errorf("update a webhook: %w", err)
+	}
+	return out, t.audit(ctx, change{shop: h.ShopID, action: "update", subject: webhookKey(h.ID), version: out.Version, before: old.WebhookDoc, after: out.WebhookDoc})
+}
+
 // DeleteWebhook forgets a webhook and what was still to be sent to it.
 func (t *Tx) DeleteWebhook(ctx context.Context, shop, id uint32) error {
 	h, err := t.Webhook(ctx, shop, id)

@@ -75,6 +75,7 @@ func may() map[string][]string {
 		"console/assets":  {"internal/..."},
 		"console/feedjob": {"campaigns", "console", "creatives/feed", "internal/..."},
 		"console/nodes":   {"console", "internal/..."},
+		"console/phrases": {},
 		"console/publish": {"campaigns", "console/store", "events", "internal/..."},
 		"console/report":  {"internal/..."},
 		"console/store":   {"campaigns", "segments/rules", "internal/..."},

@@ -1,4 +1,4 @@
-import { $, api, el, empty, fill, percent, shopPath, table, w, when } from "./core.js";
+import { $, api, el, empty, fill, page, percent, shopPath, table, w, when } from "./core.js";
 
 // flat lists a document's leaves: "budget.day" → "50".
 function flat(v, at = "", out = {}) {
@@ -22,13 +22,23 @@ function difference(c) {
   return el("details", {}, el("summary", {}, w("changes.fields", { n: keys.length })), keys.map(line));
 }
 
+// subject names what was changed, with the way to it where it has a page.
+const pages = { campaign: (id) => `campaigns/${id}`, segment: () => "segments", feed: () => "products", "feed-source": () => "products", list: () => "segments", webhook: () => "alerts", key: () => "keys" };
+function subject(c) {
+  const [kind, ...rest] = c.subject.split("/");
+  const name = w(`subject.${kind}`);
+  if (name === `subject.${kind}`) return el("code", {}, c.subject);
+  const id = ["feed", "feed-source", "shop"].includes(kind) ? "" : ` ${rest.join("/")}`;
+  return pages[kind] && c.action !== "delete" ? el("a", { href: `/console/shops/${page.shop}/${pages[kind](rest[0])}` }, name + id) : name + id;
+}
+
 const list = (cursor = "") => fill($("list"), async () => {
   const { items, next } = await api("GET", `${shopPath}/changes?limit=50${cursor && `&cursor=${cursor}`}`);
   if (!items.length) return empty(w("changes.none"), w("changes.none.text"));
   return [
     table(w("title.changes"), [
       { name: w("changes.when"), cell: (c) => when(c.at) }, { name: w("changes.who"), cell: (c) => [c.actor, c.remote && el("span", { class: "sub" }, c.remote)] },
-      { name: w("changes.what"), cell: (c) => [w(`action.${c.action}`), " ", el("code", {}, c.subject), (c.after?.name || c.before?.name) && el("span", { class: "sub" }, c.after?.name || c.before?.name)] }, { name: w("changes.how"), cell: difference },
+      { name: w("changes.what"), cell: (c) => [w(`action.${c.action}`), ": ", subject(c), (c.after?.name || c.before?.name) && el("span", { class: "sub" }, c.after?.name || c.before?.name)] }, { name: w("changes.how"), cell: difference },
     ], items),
     next && el("div", { class: "actions" }, el("button", { type: "button", onclick: () => list(next) }, w("changes.older"))),
   ];

@@ -49,7 +49,7 @@ export async function api(method, path, ...more) {
 
 // ask asks the console's public API as the signed-in person.
 async function ask(method, path, send, headers = {}) {
-  const h = { "X-CSRF-Token": body.csrf, Accept: "application/json", ...headers };
+  const h = { "X-CSRF-Token": body.csrf, Accept: "application/json", "Accept-Language": lang, ...headers };
   if (send !== undefined && !h["Content-Type"]) {
     h["Content-Type"] = "application/json";
     send = JSON.stringify(send);
@@ -71,6 +71,10 @@ async function ask(method, path, send, headers = {}) {
   if (doc && typeof doc === "object") Object.defineProperty(doc, "etag", { value: res.headers.get("ETag") });
   return doc;
 }
+
+// match makes a change of what was read conditional: it happens only if nobody
+// else made one meanwhile.
+export const match = (read) => ({ "If-Match": `"${read.version}"` });
 
 // all reads every page of a list, up to a bound.
 export async function all(path, most = 1000) {
@@ -195,8 +199,9 @@ export function mistakes(form, err, box) {
   let first = null;
   for (const f of err.fields) {
     const input = form.querySelector(`[data-at="${CSS.escape(f.location)}"]`) || [...form.querySelectorAll("[data-at]")].find((n) => f.location.startsWith(n.dataset.at + "[") || f.location.startsWith(n.dataset.at + "."));
-    if (!input) { rest.push(`${f.location.replace(/^body\.?/, "")}: ${f.message}`); continue; }
-    const note = el("p", { class: "wrong", id: `wrong-${input.id || input.dataset.at}` }, f.message);
+    const spoken = f.code === "other" ? "en" : undefined; // what has no phrase stays in English
+    if (!input) { rest.push(el("span", { lang: spoken }, `${f.location.replace(/^body\.?/, "")}: ${f.message}`)); continue; }
+    const note = el("p", { class: "wrong", lang: spoken, id: `wrong-${input.id || input.dataset.at}` }, f.message);
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(input.tagName)) {
       input.setAttribute("aria-invalid", "true");
       if (!input.nextElementSibling?.matches(".checked.no")) (input.closest(".amount") || input).after(note); // else it is told there already
@@ -219,8 +224,9 @@ export function mended(form, input, box) {
 }
 
 // dialog opens a dialog and calls send when it is confirmed; it stays open,
-// with the mistakes shown, when that fails.
-export function dialog(node, send) {
+// with the mistakes shown, when that fails. stale is called when somebody else
+// changed meanwhile what is being changed: what is there now is read again.
+export function dialog(node, send, stale) {
   const form = node.querySelector("form");
   mistakes(form, null);
   form.oninput = (e) => { if (e.target.getAttribute("aria-invalid")) mended(form, e.target); };
@@ -232,6 +238,7 @@ export function dialog(node, send) {
       await send();
       node.close();
     } catch (err) {
+      if (err.status === 412) { err.message = w("conflict"); stale?.(); }
       mistakes(form, err);
     } finally {
       button.disabled = false;
@@ -266,6 +273,7 @@ export function checker(input, out, path, extra = {}) {
     try { a = await api("POST", path, { expression: text, ...extra }); } catch (err) { a = { ok: false, error: { message: err.message } }; }
     if (mine !== turn) return a.ok;
     out.className = `checked ${a.ok ? "ok" : "no"}`;
+    input.parentElement?.querySelectorAll(":scope > .wrong").forEach((n) => n.remove()); // it is told here
     if (a.ok) out.textContent = w("check.ok");
     else show(out, document.createTextNode(`${w("check.no")} `), a.error.token ? el("mark", {}, a.error.token) : null, ` ${a.error.message}`, a.error.hint ? ` – ${a.error.hint}` : "");
     a.ok ? input.removeAttribute("aria-invalid") : input.setAttribute("aria-invalid", "true");

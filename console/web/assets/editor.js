@@ -3,6 +3,7 @@ import { forecast } from "./forecast.js";
 import { frame, look, sizes } from "./adview.js";
 
 const form = $("form");
+const asked = new URLSearchParams(location.search);
 const id = page.campaign;
 let doc = null; // the campaign as it was read
 let ads = [];
@@ -178,6 +179,8 @@ function running(c) {
   const b = $("start-it");
   if (b) b.textContent = w(c?.status === "active" ? "editor.save-pause" : "editor.start-it");
   if (!b || !c) return;
+  $("copy").hidden = false;
+  $("copy").href = `/console/shops/${page.shop}/campaigns/new?copy=${c.id}`;
   $("shelve").hidden = false;
   $("shelve").textContent = w(c.status === "archived" ? "editor.restore" : "editor.archive");
 }
@@ -189,9 +192,19 @@ async function showState() {
   show($("state"), state(st));
 }
 
+// places tells fields where in the document they will be: lists get shorter.
+function places() {
+  document.querySelectorAll(".boost").forEach((b, i) => {
+    b.querySelector(".when").dataset.at = `body.bid.boosts[${i}].when`;
+    b.querySelector(".times").dataset.at = `body.bid.boosts[${i}].bps`;
+  });
+  ads.forEach((a, i) => a.card.querySelectorAll("[data-at]").forEach((n) => { n.dataset.at = n.dataset.at.replace(/\[\d+\]/, `[${i}]`); }));
+}
+
 async function save(status, button) {
   await busy(button, async () => {
     const c = read();
+    places();
     if (status) c.status = status;
     try {
       const made = !doc;
@@ -262,8 +275,17 @@ if (id) {
     fillIn(doc);
     running(doc);
     showState();
-    if (new URLSearchParams(location.search).has("targeting")) $("targeting").focus();
+    if (asked.has("targeting")) $("targeting").focus();
   } catch (err) {
+    mistakes(form, err, $("trouble"));
+  }
+} else if (Number(asked.get("copy"))) {
+  try { // of another campaign of the shop: all but what makes it itself
+    const c = await api("GET", `${shopPath}/campaigns/${Number(asked.get("copy"))}`);
+    fillIn({ ...c, name: w("editor.copy.name", { name: c.name }), creatives: c.creatives.map(({ id: _, ...a }) => a) });
+    changed();
+  } catch (err) {
+    addAd();
     mistakes(form, err, $("trouble"));
   }
 } else addAd();

@@ -1,4 +1,4 @@
-import { $, api, busy, canWrite, count, dialog, el, empty, fill, money, page, pill, say, shopPath, show, table, w, when } from "./core.js";
+import { $, api, busy, canWrite, count, dialog, el, empty, fill, match, money, page, pill, say, shopPath, show, table, w, when } from "./core.js";
 
 function report(f) {
   const r = f.report;
@@ -36,7 +36,7 @@ const source = () => fill($("source"), async () => {
     s.problem && el("p", { class: "box bad" }, s.problem),
     el("p", { class: "help" }, s.checked ? w("source.checked", { at: when(s.checked) }) : w("source.never"), " ", w("source.due", { at: when(s.due) })),
     canWrite && el("div", { class: "actions" }, edit(w("edit")), el("button", { type: "button", class: "small", onclick: (e) => busy(e.currentTarget, async () => {
-      try { await api("DELETE", `${shopPath}/feed/source`); say(w("source.dropped")); } catch (err) { say(err.message); }
+      try { await api("DELETE", `${shopPath}/feed/source`, undefined, match(s)); say(w("source.dropped")); } catch (err) { say(err.message); }
       source();
     }) }, w("source.drop"))),
   ];
@@ -46,10 +46,10 @@ function editSource(s) {
   $("s-url").value = s?.url || "";
   $("s-every").value = s?.every_minutes || 60;
   dialog($("source-dialog"), async () => {
-    await api("PUT", `${shopPath}/feed/source`, { url: $("s-url").value.trim(), every_minutes: Number($("s-every").value), ...(s?.format && { format: s.format }) });
+    await api("PUT", `${shopPath}/feed/source`, { url: $("s-url").value.trim(), every_minutes: Number($("s-every").value), ...(s?.format && { format: s.format }) }, s?.url ? match(s) : { "If-None-Match": "*" });
     say(w("source.saved"));
     source();
-  });
+  }, source);
 }
 
 // send uploads a file with its progress, which fetch does not tell.
@@ -58,6 +58,7 @@ function send(file, dry) {
     const x = new XMLHttpRequest();
     x.open("PUT", `${shopPath}/feed${dry ? "?dry_run=true" : ""}`);
     x.setRequestHeader("X-CSRF-Token", page.csrf);
+    x.setRequestHeader("Accept-Language", page.lang);
     x.setRequestHeader("Content-Type", "application/octet-stream");
     const p = $("progress");
     p.hidden = false;

@@ -136,7 +136,8 @@ const drill = () => fill($("parts"), async () => {
   const columns = [
     { name: w(`by.${now.by}`), cell: (r) => [now.by === "campaign" ? el("a", { href: `?${query({ campaign: r.key, by: "domain" })}` }, title(r)) : title(r), r === worst && el("span", { class: "sub" }, w(sure ? "worst" : "weakest"))] },
     { name: w("spend"), num: true, cell: (r) => money(r.spend) }, { name: w("impressions"), num: true, cell: (r) => count(r.impressions) },
-    { name: w("clicks"), num: true, cell: (r) => count(r.clicks) }, { name: w("orders"), num: true, cell: (r) => count(r.orders) },
+    { name: w("clicks"), num: true, cell: (r) => [count(r.clicks), r.impressions > 0 && el("span", { class: "sub" }, percent(r.clicks / r.impressions))] }, { name: w("orders"), num: true, cell: (r) => count(r.orders) },
+    { name: w("revenue"), num: true, cell: (r) => [money(r.revenue, Number(r.revenue) >= 1000 ? 0 : 2), Number(r.spend) > 0 && Number(r.revenue) > 0 && el("span", { class: "sub" }, w("roas", { x: (Number(r.revenue) / Number(r.spend)).toLocaleString(page.lang, { maximumFractionDigits: 1 }) }))] },
     { name: w("cpo"), num: true, cell: (r) => (r.cost_per_order ? [money(r.cost_per_order), el("span", { class: "sub" }, `${money(r.cost_per_order_low)} – ${money(r.cost_per_order_high)}`)] : [`> ${money(r.cost_per_order_low ?? r.spend)}`, el("span", { class: "sub" }, w("no-orders"))]) },
   ];
   if (canWrite && names[now.by]) columns.push({ name: "", cell: (r) => known(r) && el("button", { type: "button", class: "small", "aria-label": `${w("cap")}: ${title(r)}`, onclick: () => cap(r) }, w("cap")) });
@@ -184,9 +185,27 @@ function cap(row) {
 }
 
 for (const by of dims) $("by").append(el("button", { type: "button", "data-by": by, "aria-pressed": "false", onclick: () => { now.by = by; remember(); drill(); } }, w(`by.${by}`)));
+// spans are the ones that people ask for most; the months are the shop's.
+const month = (back) => {
+  const d = new Date(`${today().slice(0, 7)}-01T00:00:00Z`);
+  d.setUTCMonth(d.getUTCMonth() - back);
+  return d.toISOString().slice(0, 10);
+};
+const dayBefore = (d) => new Date(Date.parse(d) - 86400000).toISOString().slice(0, 10);
+const spans = { today: () => [today(), today()], yesterday: () => [today(-1), today(-1)], week: () => [today(-6), today()], days30: () => [today(-29), today()], month: () => [month(0), today()], last: () => [month(1), dayBefore(month(0))] };
+const marked = () => document.querySelectorAll("#spans button").forEach((b) => { const [from, to] = spans[b.dataset.span](); b.setAttribute("aria-pressed", String(from === now.from && to === now.to)); });
+for (const [name, span] of Object.entries(spans)) {
+  $("spans").append(el("button", { type: "button", "data-span": name, "aria-pressed": "false", onclick: () => {
+    [now.from, now.to] = span();
+    $("from").value = now.from;
+    $("to").value = now.to;
+    remember();
+    everything();
+  } }, w(`span.${name}`)));
+}
 const remember = () => history.replaceState(null, "", `?${query()}`);
 const effects = () => Promise.all([compare($("compare"), now.campaign), lift($("lift"), now.campaign)]);
-const everything = () => Promise.all([overview(), funnel(), map(), drill(), effects()]);
+const everything = () => (marked(), Promise.all([overview(), funnel(), map(), drill(), effects()]));
 $("filters").onsubmit = (e) => {
   e.preventDefault();
   Object.assign(now, { from: $("from").value, to: $("to").value, campaign: $("campaign").value });

@@ -1,4 +1,5 @@
-import { $, all, api, canWrite, checker, count, dialog, el, empty, fill, once, percent, pill, say, shopPath, since, table, w } from "./core.js";
+import { lists } from "./lists.js";
+import { $, all, api, canWrite, checker, count, dialog, el, empty, fill, match, once, percent, pill, say, shopPath, since, table, w } from "./core.js";
 
 const check = checker($("f-rule") || document.createElement("textarea"), $("rule-says"), `${shopPath}/segments/check`);
 let have = [];
@@ -38,7 +39,7 @@ async function templates() {
 
 async function drop(s) {
   if (!confirm(w("segments.sure", { name: s.name }))) return;
-  try { await api("DELETE", `${shopPath}/segments/${s.id}`, undefined, { "If-Match": `"${s.version}"` }); say(w("segments.dropped", { name: s.name })); } catch (err) { say(err.message); }
+  try { await api("DELETE", `${shopPath}/segments/${s.id}`, undefined, match(s)); say(w("segments.dropped", { name: s.name })); } catch (err) { say(err.message); }
   list();
 }
 
@@ -50,14 +51,14 @@ function edit(s) {
   const key = once();
   dialog($("make"), async () => {
     const doc = { name: $("f-name").value, expression: $("f-rule").value, value_bps: Math.round(Number($("f-value").value) * 100) };
-    if (s) await api("PATCH", `${shopPath}/segments/${s.id}`, doc, { "If-Match": `"${s.version}"` });
+    if (s) await api("PATCH", `${shopPath}/segments/${s.id}`, doc, match(s));
     else await api("POST", `${shopPath}/segments`, { source: "rule", ...doc }, key);
     say(w("segments.made", { name: doc.name }));
     list();
-  });
+  }, list);
 }
 if (canWrite) $("new").onclick = () => edit(null);
-await list();
+await Promise.all([list(), lists()]);
 document.body.dataset.ready = "yes";
 // Sizes are live: they are asked for again while the page is looked at.
 setInterval(() => { if (document.visibilityState === "visible" && !document.querySelector("dialog[open]") && !$("list").contains(document.activeElement)) list(); }, 15000);
