@@ -9,7 +9,9 @@ import (
 
 	"github.com/grosz/grosz/campaigns"
 	"github.com/grosz/grosz/internal/damagetest"
+	"github.com/grosz/grosz/internal/durable"
 	"github.com/grosz/grosz/internal/money"
+	"github.com/grosz/grosz/pacing/plan"
 )
 
 // Damaged holds are not believed: nothing is held, or what was.
@@ -65,4 +67,34 @@ func TestADamagedBookIsWholeOrNotUsed(t *testing.T) {
 		require.Zero(t, settled, what)
 		require.Zero(t, seen, what)
 	})
+}
+
+// Damaged plans are not believed in part: they begin anew, or as they were
+// learned. A file of the time before it was sealed is read.
+func TestDamagedPlansAreNotBelieved(t *testing.T) {
+	w := newWorld(t, pacedCampaign(1000*money.NanoUnit, campaigns.PacingEven))
+	w.b.cfg.StateDir = t.TempDir()
+	w.b.countTraffic()
+	w.b.plan(0, 1)
+	w.b.savePlans()
+	path := filepath.Join(w.b.cfg.StateDir, plansFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	recalled := func() map[uint32]plan.LiveState {
+		w.b.refusals.saved = nil
+		w.b.recallPlans()
+		return w.b.refusals.saved
+	}
+	learned := recalled()
+	require.NotEmpty(t, learned)
+	damagetest.Some(t, whole, 1+len(whole)/150, func(what string, bad []byte) {
+		damagetest.Overwrite(t, bad, path)
+		if got := recalled(); len(got) > 0 { // a key in capitals is the same key
+			require.Equal(t, learned, got, what)
+		}
+	})
+	before, err := durable.Unseal(plansFormat, whole)
+	require.NoError(t, err)
+	damagetest.Overwrite(t, before, path)
+	require.Equal(t, learned, recalled())
 }

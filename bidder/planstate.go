@@ -15,6 +15,9 @@ import (
 // first day. Nothing of it is money: without it all is learned anew.
 const plansFile = "plans.json"
 
+// plansFormat seals the file.
+const plansFormat = "grosz-plans 1"
+
 // plansEvery is how many of housekeeping's rounds of 50 ms are between two
 // writings.
 const plansEvery = 5 * 60 * 20
@@ -50,6 +53,9 @@ func (b *Bidder) savePlans() {
 	}
 	text, err := json.Marshal(s)
 	if err == nil {
+		text, err = durable.Seal(plansFormat, text)
+	}
+	if err == nil {
 		err = durable.ReplaceBytes(filepath.Join(b.cfg.StateDir, plansFile), 0o600, text)
 	}
 	if err != nil {
@@ -65,6 +71,9 @@ func (b *Bidder) recallPlans() {
 	}
 	text, err := os.ReadFile(filepath.Join(b.cfg.StateDir, plansFile))
 	var s plansState
+	if err == nil {
+		text, err = durable.UnsealOrBefore(plansFormat, text)
+	}
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}

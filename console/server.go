@@ -106,6 +106,9 @@ func (s *Server) open() error {
 		return err
 	}
 	s.closers = append(s.closers, s.store.Close)
+	if how := s.store.Others(); how != nil {
+		s.log.Warn("another program, or an older version of this one, has written the database; SQLite finds it sound, and it is taken as it is", "checksums_said", how)
+	}
 	if err := s.openEdges(); err != nil {
 		return err
 	}

@@ -329,7 +329,13 @@ func Table(w io.Writer, all []Outcome) error {
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f %%\t%s\t%s\t%s\t%s\n", n, len(by[n]), share, 100*float64(sum.bids)/float64(max(sum.asked, 1)),
-			round(bids[len(bids)/2]), round(bids[len(bids)-1]), round(books[len(books)/2]), round(books[len(books)-1]))
+			round(middle(bids)), round(bids[len(bids)-1]), round(middle(books)), round(books[len(books)-1]))
 	}
 	return t.Flush()
+}
+
+// middle is the median of sorted times.
+func middle(list []time.Duration) time.Duration {
+	n := len(list)
+	return (list[(n-1)/2] + list[n/2]) / 2
 }

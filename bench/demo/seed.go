@@ -13,6 +13,7 @@ import (
 
 	"github.com/grosz/grosz/bench/sim"
 	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/internal/durable"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -75,6 +76,9 @@ type keptShop struct {
 }
 
 const keptFile = "demo.json"
+
+// keptFormat seals the file.
+const keptFormat = "grosz-demo 1"
 
 // Seed makes what is missing and returns the shops. What is there already,
 // found by name, is left as it is, even if somebody changed it.
@@ -285,10 +289,13 @@ func readKept(dir string) (kept, error) {
 		return k, nil
 	}
 	if err == nil {
+		raw, err = durable.UnsealOrBefore(keptFormat, raw)
+	}
+	if err == nil {
 		err = json.Unmarshal(raw, &k)
 	}
 	if err != nil {
-		return k, fmt.Errorf("read %s: %w", keptFile, err)
+		return k, fmt.Errorf("read %s: %w; without it new keys are made", keptFile, err)
 	}
 	if k.Shops == nil {
 		k.Shops = map[string]keptShop{}
@@ -299,16 +306,15 @@ func readKept(dir string) (kept, error) {
 // writeKept replaces the file in one step; it holds keys, so only its owner
 // reads it.
 func writeKept(dir string, k kept) error {
-	raw, err := json.MarshalIndent(k, "", "  ")
+	raw, err := json.Marshal(k)
+	if err == nil {
+		raw, err = durable.Seal(keptFormat, raw)
+	}
 	if err == nil {
 		err = os.MkdirAll(dir, 0o755)
 	}
-	path := filepath.Join(dir, keptFile)
 	if err == nil {
-		err = os.WriteFile(path+".new", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = durable.ReplaceBytes(filepath.Join(dir, keptFile), 0o600, raw)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", keptFile, err)

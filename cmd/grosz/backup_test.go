@@ -63,6 +63,7 @@ func TestABackupUnderLoadIsRestoredElsewhere(t *testing.T) {
 	})
 	before, err := s.settledAt()
 	require.NoError(t, err)
+	requireFilesAreDocumented(t, s.dir)
 	metrics := s.args[1+indexOf(s.args, "--metrics")]
 	dir := filepath.Join(t.TempDir(), "backup")
 	out, err := runRole(t, "backup", "--data", s.dir, "--bidder-metrics", metrics, dir)

@@ -54,7 +54,7 @@ func (c *benchConfig) Validate() error {
 
 // runBench measures the bidder process, with all its work and events on,
 // against two reference servers, in one run.
-func runBench(ctx context.Context, e env, args []string) error {
+func runBench(ctx context.Context, e env, args []string) (err error) {
 	if len(args) > 0 {
 		switch args[0] {
 		case "world":
@@ -85,7 +85,10 @@ func runBench(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
-	targets, err := benchTargets(ctx, e, self, &c)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	defer func() { err = because(ctx, err) }()
+	targets, err := benchTargets(ctx, e, self, &c, fail)
 	defer targets.stop()
 	if err != nil {
 		return err

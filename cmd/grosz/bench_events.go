@@ -48,7 +48,11 @@ func runBenchEvents(ctx context.Context, e env, args []string) (err error) {
 	defer os.RemoveAll(dir)
 	name := "given"
 	if len(c.Kafka) == 0 {
-		addr, stop, err := startBroker(e, dir)
+		var fail context.CancelCauseFunc
+		ctx, fail = context.WithCancelCause(ctx)
+		defer fail(nil)
+		defer func() { err = because(ctx, err) }()
+		addr, stop, err := startBroker(e, dir, fail)
 		if err != nil {
 			return err
 		}
@@ -98,17 +102,15 @@ func eventWays() []eventWay {
 	}
 }
 
-// startBroker runs the embedded broker as a process of its own.
-func startBroker(e env, dir string) (addr string, stop func(), err error) {
+// startBroker runs the embedded broker as a process of its own, whose end ends
+// the measurement.
+func startBroker(e env, dir string, fail context.CancelCauseFunc) (addr string, stop func(), err error) {
 	self, err := thisProgram()
 	if err != nil {
 		return "", nil, err
 	}
 	addr = freeAddr()
 	cmd := exec.Command(self, "broker", "--data", dir, "--broker", addr)
-	cmd.Stderr = e.errOut
-	if err := cmd.Start(); err != nil {
-		return "", nil, fmt.Errorf("start a broker: %w", err)
-	}
-	return addr, func() { end(cmd) }, nil
+	stop, err = startChild(cmd, "grosz broker", e.errOut, fail)
+	return addr, stop, err
 }

@@ -41,7 +41,7 @@ func (c *benchSizesConfig) Validate() error {
 
 // runBenchSizes measures bidders of two worlds in turns: what a request costs
 // where a hundred times as many campaigns are there and as many match.
-func runBenchSizes(ctx context.Context, e env, args []string) error {
+func runBenchSizes(ctx context.Context, e env, args []string) (err error) {
 	var c benchSizesConfig
 	if _, err := config.Load("bench sizes", args, e.environ, &c, e.out); err != nil {
 		return err
@@ -57,7 +57,10 @@ func runBenchSizes(ctx context.Context, e env, args []string) error {
 		}
 		defer os.RemoveAll(dir)
 	}
-	m := &measured{began: time.Now()}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	defer func() { err = because(ctx, err) }()
+	m := &measured{began: time.Now(), fail: fail}
 	defer m.stop()
 	if err := m.reference(ctx, self, load.KindEmpty, 0); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/grosz/grosz/bench/load"
@@ -24,6 +23,7 @@ type measured struct {
 	dirs    []string // of the Groszes that run
 	began   time.Time
 	stops   []func()
+	fail    context.CancelCauseFunc // ends the measurement
 }
 
 // stop ends all, the last one first.
@@ -31,12 +31,6 @@ func (m *measured) stop() {
 	for i := len(m.stops) - 1; i >= 0; i-- {
 		m.stops[i]()
 	}
-}
-
-// end tells a process to stop, and waits until it has.
-func end(cmd *exec.Cmd) {
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = cmd.Wait() // it was told to
 }
 
 // reference starts a reference server.
@@ -56,11 +50,11 @@ func (m *measured) grosz(ctx context.Context, e env, self, name, dir string, arg
 	bidder, metrics := freeAddr(), freeAddr()
 	cmd := exec.Command(self, append([]string{"up", "--plain", "--data", dir, "--bidder", bidder, "--metrics", metrics,
 		"--console", freeAddr(), "--warehouse", freeAddr(), "--broker", freeAddr()}, args...)...)
-	cmd.Stderr = e.errOut
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start grosz up: %w", err)
+	stop, err := startChild(cmd, "grosz up --data "+dir, e.errOut, m.fail)
+	if err != nil {
+		return err
 	}
-	m.stops = append(m.stops, func() { end(cmd) })
+	m.stops = append(m.stops, stop)
 	m.metrics, m.dirs = "http://"+metrics+"/metrics", append(m.dirs, dir)
 	start := time.Now()
 	if err := m.waitBidding(ctx, "http://"+bidder, campaignsOf(dir)); err != nil {
@@ -110,8 +104,8 @@ func settle(ctx context.Context, pid int) (share float64, err error) {
 }
 
 // benchTargets starts the references and a whole Grosz.
-func benchTargets(ctx context.Context, e env, self string, c *benchConfig) (*measured, error) {
-	m := &measured{began: time.Now()}
+func benchTargets(ctx context.Context, e env, self string, c *benchConfig, fail context.CancelCauseFunc) (*measured, error) {
+	m := &measured{began: time.Now(), fail: fail}
 	for _, kind := range []string{load.KindEmpty, load.KindFixed} {
 		if err := m.reference(ctx, self, kind, c.Answer); err != nil {
 			return m, err

@@ -93,7 +93,7 @@ func (s *chaosStack) torn() []chaos.Fault {
 		}},
 		{Name: "torn files: console", End: step(console.start), Begin: func(_ context.Context, rng *rand.Rand) error {
 			db := filepath.Join(dir, "console.db")
-			return errors.Join(console.kill(), chaos.HalfWrite(db+"-wal", false, rng), chaos.HalfFile(db+".sums", rng))
+			return errors.Join(console.kill(), chaos.HalfWrite(db+"-wal", false, rng), chaos.HalfFile(db+".pages", rng))
 		}},
 		{Name: "torn files: learner, ledger", End: step(func() error { return errors.Join(learner.start(), s.named("ledger").start()) }),
 			Begin: func(_ context.Context, rng *rand.Rand) error {

@@ -48,6 +48,9 @@ const (
 	maxRestartGap = 5 * time.Second
 )
 
+// childEnded is what the log says of a child that ended unasked.
+const childEnded = "child ended, is started again"
+
 // keep runs one child until ctx ends.
 func (s *supervisor) keep(ctx context.Context, ch child) error {
 	quick, pause := 0, 200*time.Millisecond
@@ -63,7 +66,7 @@ func (s *supervisor) keep(ctx context.Context, ch child) error {
 			return fmt.Errorf("%s ends again and again: %w\n%s\nits log is %s", ch.role, err, tail, s.logPath(ch.role))
 		}
 		s.note(ch.role, func(r *running) { r.pid = 0; r.restarts++; r.lastErr = fmt.Sprint(err) })
-		s.log.Warn("child ended, is started again", "child", ch.role, "err", err, "in", pause)
+		s.log.Warn(childEnded, "child", ch.role, "err", err, "in", pause, "said", lastLines(tail, 1))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -81,9 +81,13 @@ func runVolume(ctx context.Context, e env, args []string) (err error) {
 }
 
 // fresh measures how soon events can be read in the warehouse as it is.
-func (c *volumeConfig) fresh(ctx context.Context, e env, ch schema.Server, dir string) error {
+func (c *volumeConfig) fresh(ctx context.Context, e env, ch schema.Server, dir string) (err error) {
 	if len(c.Kafka) == 0 {
-		addr, stop, err := startBroker(e, filepath.Join(dir, "broker"))
+		var fail context.CancelCauseFunc
+		ctx, fail = context.WithCancelCause(ctx)
+		defer fail(nil)
+		defer func() { err = because(ctx, err) }()
+		addr, stop, err := startBroker(e, filepath.Join(dir, "broker"), fail)
 		if err != nil {
 			return err
 		}

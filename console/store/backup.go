@@ -14,7 +14,8 @@ import (
 // that is not there yet, while another process reads and writes it. It copies
 // nothing that is damaged, and leaves the database as it is.
 func Backup(ctx context.Context, path, to string) error {
-	if err := checkPages(ctx, path); err != nil {
+	pages, err := checkPages(ctx, path)
+	if err != nil {
 		return err
 	}
 	// The last connection that closes writes pages: ours must not, in case the
@@ -23,24 +24,29 @@ func Backup(ctx context.Context, path, to string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = db.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
-		err = fmt.Errorf("copy %s: %w", path, err)
+	if err = pages.sound(ctx, db); err == nil {
+		if _, err = db.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
+			err = fmt.Errorf("copy %s: %w", path, err)
+		}
 	}
 	return errors.Join(err, db.Close())
 }
 
 // checkPages holds the pages against their sums while they may be written: what
-// differs is damage if the sums have not changed meanwhile.
-func checkPages(ctx context.Context, path string) error {
+// differs is damage, or another program's, if the sums have not changed
+// meanwhile.
+func checkPages(ctx context.Context, path string) (*sums, error) {
 	var before []byte
 	for {
 		s, err := openSums(path)
 		if err == nil {
-			return s.db.Close()
+			if err = s.db.Close(); err != nil || s.others == nil {
+				return s, err
+			}
 		}
 		after, _ := os.ReadFile(sumsPath(path)) // openSums told if it cannot be read
 		if before != nil && bytes.Equal(before, after) || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
+			return s, errors.Join(err, ctx.Err())
 		}
 		before = after
 		time.Sleep(100 * time.Millisecond)

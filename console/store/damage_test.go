@@ -25,7 +25,7 @@ func TestADamagedDatabaseIsNoPanic(t *testing.T) {
 	require.NoError(t, err)
 	opened, refused := 0, 0
 	try := func(what string, b []byte) {
-		for _, suffix := range []string{"-wal", "-shm", ".sums"} {
+		for _, suffix := range []string{"-wal", "-shm", ".pages"} {
 			_ = os.Remove(path + suffix)
 		}
 		damagetest.Overwrite(t, b, path)

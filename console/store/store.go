@@ -98,19 +98,28 @@ func Open(ctx context.Context, cfg Config, clk clock.Clock) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err = pages.waking(); err != nil {
+		return nil, errors.Join(err, pages.db.Close())
+	}
 	s := &Store{cfg: cfg, clock: clk, sums: pages, changed: make(chan struct{}, 1), recorded: make(chan struct{}, 1)}
 	if s.write, err = openDB(cfg.Path, "immediate", url.Values{"_pragma": {"journal_mode(WAL)"}}); err != nil {
 		return nil, errors.Join(err, pages.db.Close())
 	}
 	s.write.SetMaxOpenConns(1)
-	if err = migrate(ctx, s.write); err == nil {
+	if err = s.sums.sound(ctx, s.write); err != nil { // not sealed: it stays refused
+		return nil, errors.Join(err, s.write.Close(), pages.db.Close())
+	}
+	if err = s.sums.awake(ctx, s.write); err == nil {
+		err = migrate(ctx, s.write)
+	}
+	if err == nil {
 		err = s.seal(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Path, err), s.write.Close(), pages.db.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Path, err), s.closeWriter())
 	}
 	if s.read, err = openDB(cfg.Path, "deferred", url.Values{"_pragma": {"query_only(1)"}}); err != nil {
-		return nil, errors.Join(err, s.write.Close(), pages.db.Close())
+		return nil, errors.Join(err, s.closeWriter())
 	}
 	s.read.SetMaxOpenConns(8)
 	return s, nil
@@ -152,11 +161,20 @@ func openDB(path, lock string, more url.Values) (*sql.DB, error) {
 func (s *Store) Close() error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	return errors.Join(s.read.Close(), s.closeWriter())
+}
+
+// closeWriter closes what Open opened first. SQLite writes what is in the log
+// into the pages when it closes, also what a crash has left there: where that
+// cannot be sealed before, it is better to have no sums than old ones.
+func (s *Store) closeWriter() error {
 	err := s.seal(context.Background())
-	if err != nil { // SQLite writes pages when it closes: better no sums than old ones
-		err = errors.Join(err, os.Remove(sumsPath(s.cfg.Path)))
+	if err != nil {
+		err = errors.Join(err, os.Remove(sumsPath(s.cfg.Path)), removeFirst(s.cfg.Path))
+	} else {
+		err = s.rest(context.Background())
 	}
-	return errors.Join(err, s.read.Close(), s.write.Close(), s.sums.db.Close())
+	return errors.Join(err, s.write.Close(), s.sums.db.Close())
 }
 
 // Ping tells whether the database can be read.

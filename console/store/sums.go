@@ -17,19 +17,21 @@ import (
 )
 
 // SQLite has checksums in its log, but none of the database's pages. We keep
-// them beside it, in PATH.sums, and hold the pages against them at every Open.
+// them beside it, in PATH.pages, and hold the pages against them at every Open.
 //
 // Only checkpoints write pages, from the log into the database, and only seal
 // makes checkpoints: it first writes the sums that the pages will have. So at
 // every moment, after any crash, a page is as its sum says, or in the log,
-// whose frames have sums of their own and from which it is read.
+// whose frames have sums of their own and from which it is read. Pages that
+// another program has written are told from damage by what SQLite counts: see
+// others.go.
 
 // ErrDamaged is in the error of an Open of a database that is not as it was
 // written.
 var ErrDamaged = errors.New("the database is damaged")
 
 const (
-	sumsHead = "grosz-page-sums 1\n"
+	sumsHead = "grosz-page-sums 2\n"
 	// sealEvery is after how many pages in the log these go into the database:
 	// SQLite's own default.
 	sealEvery = 1000
@@ -50,51 +52,83 @@ type sums struct {
 	pageSize int
 	list     []uint32              // by page, the first is page 1
 	failed   atomic.Pointer[error] // of the latest seal
+	// changes is SQLite's change counter in page 1 as list knows it, if counted.
+	changes uint32
+	counted bool
+	others  error // how pages differ that another program has written
 }
 
-func sumsPath(path string) string { return path + ".sums" }
+func sumsPath(path string) string { return path + ".pages" }
 
 // openSums holds the pages of a database against their sums. One without sums
 // is of an older version, new or restored, and is taken as it is.
 func openSums(path string) (*sums, error) {
 	s := &sums{path: path}
-	b, err := os.ReadFile(sumsPath(path))
-	if err == nil {
-		err = s.decode(b)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	name, err := s.load()
 	if err != nil {
-		return nil, fmt.Errorf("read the database's checksums: %w", err)
+		return nil, fmt.Errorf("read the database's checksums: %w; if the database is known to be whole, remove %s", err, name)
 	}
 	if s.db, err = os.Open(path); err != nil {
 		return nil, fmt.Errorf("read the database: %w", err)
 	}
+	s.convert()
 	if err := s.verify(); err != nil {
 		_ = s.db.Close()
-		return nil, fmt.Errorf("%w; put a backup back, or, if another program than this has written it, remove %s", err, sumsPath(path))
+		return nil, fmt.Errorf("%w; put a backup back, or, if another program than this has written it, remove %s", err, name)
 	}
 	return s, nil
 }
 
-// decode reads a file of sums: head, size of a page, number of pages, their
-// sums, and a sum of all of this.
+// load reads the file of sums that counts, if there is one, and names it.
+func (s *sums) load() (name string, err error) {
+	for _, f := range []struct {
+		name   string
+		decode func([]byte) error
+	}{{firstSumsPath(s.path), s.decodeFirst}, {sumsPath(s.path), s.decode}} {
+		b, err := os.ReadFile(f.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = f.decode(b)
+		}
+		return f.name, err
+	}
+	return sumsPath(s.path), nil
+}
+
+// decode reads a file of sums: head, size of a page, change counter, number of
+// pages, their sums, and a sum of all of this.
 func (s *sums) decode(b []byte) error {
 	le, n := binary.LittleEndian, len(sumsHead)
-	if len(b) < n+12 || string(b[:n]) != sumsHead || sumOf(b[:len(b)-4]) != le.Uint32(b[len(b)-4:]) || uint64(len(b)) != uint64(n)+12+4*uint64(le.Uint32(b[n+4:])) {
-		return fmt.Errorf("%s: %w, or of another version; if the database is known to be whole, remove it", sumsPath(s.path), durable.ErrSealed)
+	if len(b) < n+4 || string(b[:n]) != sumsHead {
+		return fmt.Errorf("%s: %w", sumsPath(s.path), durable.ErrSealed)
 	}
-	s.pageSize = int(le.Uint32(b[n:]))
-	s.list = make([]uint32, le.Uint32(b[n+4:]))
+	if err := s.decodeList(b, n+8); err != nil {
+		return fmt.Errorf("%s: %w", sumsPath(s.path), err)
+	}
+	s.pageSize, s.changes, s.counted = int(le.Uint32(b[n:])), le.Uint32(b[n+4:]), true
+	return nil
+}
+
+// decodeList reads what all formats have: from b[at:] the number of pages and
+// their sums, and at the end the sum of all before it.
+func (s *sums) decodeList(b []byte, at int) error {
+	le := binary.LittleEndian
+	if len(b) < at+8 || sumOf(b[:len(b)-4]) != le.Uint32(b[len(b)-4:]) || uint64(len(b)) != uint64(at)+8+4*uint64(le.Uint32(b[at:])) {
+		return durable.ErrSealed
+	}
+	s.list = make([]uint32, le.Uint32(b[at:]))
 	for i := range s.list {
-		s.list[i] = le.Uint32(b[n+8+4*i:])
+		s.list[i] = le.Uint32(b[at+4+4*i:])
 	}
 	return nil
 }
 
-func (s *sums) encode(list []uint32) []byte {
+func (s *sums) encode(list []uint32, changes uint32) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint32([]byte(sumsHead), uint32(s.pageSize))
+	b = le.AppendUint32(b, changes)
 	b = le.AppendUint32(b, uint32(len(list)))
 	for _, sum := range list {
 		b = le.AppendUint32(b, sum)
@@ -116,7 +150,11 @@ func (s *sums) verify() error {
 		return fmt.Errorf("read the database: %w", err)
 	}
 	if err := s.check(s.db, info.Size(), &log); err != nil {
-		return fmt.Errorf("%s: %w", s.path, err)
+		err = fmt.Errorf("%s: %w", s.path, err)
+		if !errors.Is(err, ErrDamaged) || !s.byOthers() {
+			return err
+		}
+		s.others, s.pageSize, s.list = err, 0, nil
 	}
 	return nil
 }
@@ -126,7 +164,7 @@ func (s *sums) verify() error {
 func (s *sums) check(db io.ReaderAt, size int64, log *walPages) error {
 	there := int((size + int64(s.pageSize) - 1) / int64(s.pageSize))
 	r := bufio.NewReaderSize(io.NewSectionReader(db, 0, size), int(min(size+1, 1<<20)))
-	page, zero := make([]byte, s.pageSize), sumOf(make([]byte, s.pageSize))
+	page, zero := make([]byte, s.pageSize), sumOf(make([]byte, s.pageSize)) // page 1 is never behind the end
 	for i := range max(there, len(s.list)) {
 		got, err := io.ReadFull(r, page)
 		if err != nil && !torn(err) {
@@ -135,10 +173,10 @@ func (s *sums) check(db io.ReaderAt, size int64, log *walPages) error {
 		if log.has(i) || i*s.pageSize == lockByte {
 			continue
 		}
-		switch known, sum := i < len(s.list), sumOf(page); {
+		switch known, sum := i < len(s.list), pageSum(uint32(i+1), page); {
 		case got < s.pageSize:
 			return fmt.Errorf("%w: it ends in page %d of %d", ErrDamaged, i+1, len(s.list))
-		case known && sum != s.list[i], !known && sum != zero: // zeros: a hole before pages of the log
+		case known && sum != s.list[i], i == 0 && !coherent(page), !known && sum != zero: // zeros: a hole before pages of the log
 			return fmt.Errorf("%w: page %d of %d is not as it was written", ErrDamaged, i+1, len(s.list))
 		}
 	}
@@ -173,7 +211,10 @@ func (s *sums) write() error {
 	if err != nil {
 		return err
 	}
-	list := slices.Clone(s.list)
+	list, changes := slices.Clone(s.list), s.changes
+	if _, ok := log.sums[1]; ok {
+		changes = log.changes
+	}
 	if log.size > 0 {
 		zero := sumOf(make([]byte, s.pageSize))
 		for len(list) < int(log.size) {
@@ -186,16 +227,25 @@ func (s *sums) write() error {
 			list[n-1] = sum
 		}
 	}
-	if err := durable.ReplaceBytes(sumsPath(s.path), 0o600, s.encode(list)); err != nil {
+	return s.put(list, changes)
+}
+
+// put replaces the file.
+func (s *sums) put(list []uint32, changes uint32) error {
+	err := durable.ReplaceBytes(sumsPath(s.path), 0o600, s.encode(list, changes))
+	if err == nil {
+		err = removeFirst(s.path)
+	}
+	if err != nil {
 		return fmt.Errorf("write the database's checksums: %w", err)
 	}
-	s.list = list
+	s.list, s.changes, s.counted = list, changes, true
 	return nil
 }
 
 // first reads the sums of a database that has none.
 func (s *sums) first() error {
-	head := make([]byte, 18)
+	head := make([]byte, 100)
 	if _, err := s.db.ReadAt(head, 0); err != nil {
 		return fmt.Errorf("read %s: %w", s.path, err)
 	}
@@ -211,13 +261,13 @@ func (s *sums) first() error {
 	for {
 		_, err := io.ReadFull(r, page)
 		if errors.Is(err, io.EOF) {
-			s.pageSize, s.list = size, list
+			s.pageSize, s.list, s.changes = size, list, binary.BigEndian.Uint32(head[changesAt:])
 			return nil
 		}
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // half a page is in the log
 			return fmt.Errorf("read %s: %w", s.path, err)
 		}
-		list = append(list, sumOf(page))
+		list = append(list, pageSum(uint32(len(list)+1), page))
 	}
 }
 

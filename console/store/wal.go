@@ -22,6 +22,8 @@ const (
 type walPages struct {
 	sums map[uint32]uint32 // CRC-32C of each page's latest content
 	size uint32            // of the database after the last commit, in pages; 0: no commit
+	// changes is SQLite's change counter in the latest page 1, if there is one.
+	changes uint32
 }
 
 // has tells whether a page, counted from 0, is read from the log, or is behind
@@ -110,6 +112,7 @@ func (r *walReader) frames(w *walPages, summed bool) error {
 	}
 	be := binary.BigEndian
 	open := map[uint32]uint32{} // since the last commit
+	changes := uint32(0)        // of page 1 among them
 	for at := 1; ; at++ {
 		if _, err := io.ReadFull(r.r, r.page); err != nil {
 			if torn(err) {
@@ -128,9 +131,12 @@ func (r *walReader) frames(w *walPages, summed bool) error {
 			}
 			return r.behind(at)
 		}
-		open[be.Uint32(r.page)] = sumOf(r.page[frameHead:])
+		open[be.Uint32(r.page)] = pageSum(be.Uint32(r.page), r.page[frameHead:])
+		if be.Uint32(r.page) == 1 {
+			changes = be.Uint32(r.page[frameHead+changesAt:])
+		}
 		if size := be.Uint32(r.page[4:]); size > 0 {
-			w.size = size
+			w.size, w.changes = size, changes
 			for page, sum := range open {
 				w.sums[page] = sum
 			}

@@ -16,19 +16,23 @@ import (
 )
 
 // Replace writes a file beside path with write, syncs it, puts it in path's
-// place and syncs the folder. An error leaves what was there.
+// place and syncs the folder. An error leaves what was there. What crashes left
+// of earlier replacements is removed.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
+	sweep(path)
+	f, err := os.CreateTemp(dir, filepath.Base(path)+unfinished+"*")
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
+	_ = hold(f) // where files cannot be held, nothing is swept
 	w := bufio.NewWriterSize(f, 1<<20)
-	if err = errors.Join(write(w), w.Flush(), f.Chmod(mode), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	if err = errors.Join(write(w), w.Flush(), f.Chmod(mode), f.Sync()); err == nil {
+		err = os.Rename(f.Name(), path) // while it is held
 	}
+	err = errors.Join(err, f.Close())
 	if err != nil {
-		return errors.Join(fmt.Errorf("replace %s: %w", path, err), os.Remove(f.Name()))
+		return errors.Join(fmt.Errorf("replace %s: %w", path, err), ignoreGone(os.Remove(f.Name())))
 	}
 	return SyncDir(dir)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 )
 
 // ErrSealed is what Unseal wraps: the text is not what Seal wrote.
@@ -50,4 +51,26 @@ func Unseal(format string, text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", format, ErrSealed)
 	}
 	return s.Body, nil
+}
+
+// UnsealOrBefore is Unseal for a kind of file that was a plain JSON object
+// before it was sealed: such a text is returned as it is, with all that may be
+// damaged in it. Nothing that is left of a sealed one is taken for it.
+func UnsealOrBefore(format string, text []byte) ([]byte, error) {
+	body, err := Unseal(format, text)
+	if err == nil {
+		return body, nil
+	}
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(text, &keys) != nil || keys == nil {
+		return nil, err
+	}
+	for k := range keys {
+		for _, ours := range []string{"format", "crc32c", "body"} {
+			if strings.EqualFold(k, ours) {
+				return nil, err
+			}
+		}
+	}
+	return text, nil
 }

@@ -67,8 +67,8 @@ const (
 	rivalsSpread  = 0.3 // of the slope, before anything is known
 	jumpScore     = 4.5 // standard deviations of surprise that are a jump
 	surveyMost    = 0.15
-	rivalsWalk    = 2e-8  // early outcomes were judged by placements that were not known yet: they fade
-	marginFirst   = 3.5   // standard deviations; in first-price auctions, where little tells of losses
+	rivalsWalk    = 2e-8 // early outcomes were judged by placements that were not known yet: they fade
+	marginFirst   = 3.5  // standard deviations; in first-price auctions, where little tells of losses
 	marginSecond  = 1.0
 	lostSpread    = 0.006 // what share of notices may be lost, before anything is known
 )

@@ -5,13 +5,15 @@ import { el, page, table, w } from "./core.js";
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-// days draws values by day. series: {label, values, stroke, fill, width, dash,
-// band: [low, high]}.
+// days draws values by day, or by hour where labels are like 2026-11-22T18.
+// series: {label, values, stroke, fill, width, dash, band: [low, high]}.
 export function days(node, title, labels, series, format, columns) {
   const place = el("div", { class: "chart", role: "img", "aria-label": title });
   const more = el("details", {}, el("summary", {}, w("figures")), table(title, columns.map((c) => ({ ...c, num: c !== columns[0] })), labels.map((_, i) => i)));
   node.replaceChildren(legend(series), place, more);
-  const x = labels.map((l) => Date.parse(`${l}T00:00:00Z`) / 1000);
+  const byHour = labels[0].length > 10, step = byHour ? 3600 : 86400;
+  const x = labels.map((l) => Date.parse(byHour ? `${l}:00:00Z` : `${l}T00:00:00Z`) / 1000);
+  const date = new Intl.DateTimeFormat(page.lang, byHour ? { timeZone: "UTC", hour: "2-digit", minute: "2-digit" } : { timeZone: "UTC", day: "numeric", month: "short" });
   let chart;
   const draw = () => {
     chart?.destroy();
@@ -21,8 +23,8 @@ export function days(node, title, labels, series, format, columns) {
     const low = series.findIndex((s) => s.low), high = series.findIndex((s) => s.high);
     chart = new window.uPlot({
       width: Math.max(220, place.clientWidth), height: 220, legend: { show: false }, cursor: { drag: { x: false, y: false } }, tzDate: (ts) => window.uPlot.tzDate(new Date(ts * 1000), "UTC"),
-      scales: { x: { time: true, range: (u, a, b) => [a - 43200, b + 43200] }, y: { range: (u, a, b) => [0, (b || 1) * 1.12] } },
-      axes: [{ ...axis, space: 60, values: (u, v) => v.map((t) => new Intl.DateTimeFormat(page.lang, { timeZone: "UTC", day: "numeric", month: "short" }).format(t * 1000)), incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 28 * 86400] },
+      scales: { x: { time: true, range: (u, a, b) => [a - step / 2, b + step / 2] }, y: { range: (u, a, b) => [0, (b || 1) * 1.12] } },
+      axes: [{ ...axis, space: 60, values: (u, v) => v.map((t) => date.format(t * 1000)), incrs: (byHour ? [1, 2, 3, 6, 12] : [1, 2, 7, 14, 28]).map((n) => n * step) },
         { ...axis, size: 64, values: (u, v) => v.map(format) }],
       series: [{}, ...shown], bands: low >= 0 ? [{ series: [high + 1, low + 1], fill: `${css("--main")}33` }] : [],
       hooks: low >= 0 ? { draw: [(u) => alone(u, low + 1, high + 1, css("--main"))] } : {},

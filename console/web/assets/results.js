@@ -5,6 +5,7 @@ import { compare, lift } from "./effect.js";
 const dims = ["domain", "segment", "device", "hour", "exchange", "creative", "media", "size", "country", "campaign"];
 const ask = new URLSearchParams(location.search);
 const now = { from: ask.get("from") || today(-13), to: ask.get("to") || today(), campaign: ask.get("campaign") || "", by: dims.includes(ask.get("by")) ? ask.get("by") : "domain" };
+const chosen = ask.has("from") || ask.has("to");
 let campaigns = [];
 $("from").value = now.from;
 $("to").value = now.to;
@@ -12,13 +13,15 @@ $("to").value = now.to;
 const query = (more = {}) => new URLSearchParams(Object.entries({ ...now, ...more }).filter(([, v]) => v !== "")).toString();
 const parts = (by) => api("GET", `${shopPath}/report/breakdown?${query({ by })}`);
 
+const nothing = { spend: "0", revenue: "0", orders: 0, clicks: 0, impressions: 0, wins: 0, bids: 0 };
+
 // spread lists every day of the span, those without anything too.
 function spread(rows) {
   const found = new Map(rows.map((r) => [r.key, r]));
   const out = [];
   for (let t = Date.parse(now.from); t <= Date.parse(now.to); t += 86400000) {
     const key = new Date(t).toISOString().slice(0, 10);
-    out.push(found.get(key) || { key, spend: "0", revenue: "0", orders: 0, clicks: 0, impressions: 0, wins: 0, bids: 0 });
+    out.push(found.get(key) || { ...nothing, key });
   }
   return out;
 }
@@ -44,21 +47,29 @@ function sums(rows, old) {
 
 const compact = (v) => new Intl.NumberFormat(page.lang, { notation: "compact", maximumFractionDigits: 1 }).format(v);
 
-function drawDays(rows) {
-  const labels = rows.map((r) => r.key);
+// hours lists the hours of the one day, those without anything too.
+async function hours() {
+  const found = new Map((await parts("hour")).rows.map((r) => [Number(r.key), r]));
+  return [...Array(24).keys()].map((h) => ({ ...nothing, ...found.get(h), key: `${now.from}T${String(h).padStart(2, "0")}` }));
+}
+
+// draw draws the days of the span, or the hours of a day, which have no plan.
+function draw(rows) {
+  const labels = rows.map((r) => r.key), byHour = labels[0].length > 10;
+  const when = { name: w(byHour ? "by.hour" : "day"), cell: (i) => (byHour ? `${labels[i].slice(11)}:00` : labels[i]) };
   const chosen = campaigns.filter((c) => c.status === "active" && (!now.campaign || String(c.id) === now.campaign));
   const plan = chosen.reduce((n, c) => n + Number(c.budget.day || 0), 0);
   const short = (v) => (v === null ? "" : compact(v));
   const spend = rows.map((r) => Number(r.spend));
   const series = [{ label: w("spend"), values: spend.map((v) => v || null), color: "--main", bars: true, fill: true, width: 1, points: false, legend: "spent" }];
-  if (plan) series.push({ label: w("results.plan", { n: money(plan) }), values: rows.map(() => plan), color: "--plan", dash: [6, 5], points: false, legend: "plan" });
-  days($("spend"), w("results.spend"), labels, series, short, [{ name: w("day"), cell: (i) => labels[i] }, { name: w("spend"), cell: (i) => money(spend[i]) }, { name: w("revenue"), cell: (i) => money(rows[i].revenue) }]);
+  if (plan && !byHour) series.push({ label: w("results.plan", { n: money(plan) }), values: rows.map(() => plan), color: "--plan", dash: [6, 5], points: false, legend: "plan" });
+  days($("spend"), w("results.spend"), labels, series, short, [when, { name: w("spend"), cell: (i) => money(spend[i]) }, { name: w("revenue"), cell: (i) => money(rows[i].revenue) }]);
   const of = (k) => rows.map((r) => (r[k] === undefined || r[k] === null ? null : Number(r[k])));
   if (!sum(rows, "orders")) { show($("cpo"), empty(w("no-orders"), w("results.no-orders"))); return; }
   days($("cpo"), w("results.cpo"), labels, [
     { label: "low", values: of("cost_per_order_low"), low: true, points: false, width: 0 }, { label: w("interval"), values: of("cost_per_order_high"), high: true, points: false, width: 0, legend: "band" },
     { label: w("cpo"), values: of("cost_per_order"), color: "--main", points: true, legend: "cpo" },
-  ], short, [{ name: w("day"), cell: (i) => labels[i] }, { name: w("cpo"), cell: (i) => money(rows[i].cost_per_order) }, { name: w("interval"), cell: (i) => (rows[i].cost_per_order ? `${money(rows[i].cost_per_order_low)} – ${money(rows[i].cost_per_order_high)}` : "–") }, { name: w("orders"), cell: (i) => count(rows[i].orders) }]);
+  ], short, [when, { name: w("cpo"), cell: (i) => money(rows[i].cost_per_order) }, { name: w("interval"), cell: (i) => (rows[i].cost_per_order ? `${money(rows[i].cost_per_order_low)} – ${money(rows[i].cost_per_order_high)}` : "–") }, { name: w("orders"), cell: (i) => count(rows[i].orders) }]);
 }
 
 const overview = async () => {
@@ -68,7 +79,12 @@ const overview = async () => {
     const none = !sum(rows, "bids") && !sum(rows, "spend") && !sum(rows, "orders");
     document.querySelectorAll(".with-results").forEach((n) => { n.hidden = none; });
     if (none) return empty(w("results.none"), w("results.none.text"), el("a", { class: "button", href: `/console/shops/${page.shop}/why` }, w("nav.why")));
-    setTimeout(() => drawDays(rows)); // once there is room for it
+    if (!chosen && rows.slice(0, -1).every((r) => !r.bids && !r.orders)) { // a shop's first day is shown by its hours
+      $("from").value = now.from = now.to;
+      marked();
+    }
+    const fine = now.from === now.to ? await hours() : rows;
+    setTimeout(() => draw(fine)); // once there is room for it
     return sums(rows, old);
   });
 };
