@@ -34,16 +34,16 @@ type Wanted struct {
 // AppendJSON appends e as one line of JSON, newline included.
 func (e *Wanted) AppendJSON(dst []byte) []byte {
 	w := begin(dst)
-	w.id("event_id", e.EventID)
-	w.str("partner", e.Partner)
-	w.str("licence", e.Licence)
-	w.str("consent", e.Consent)
-	w.num("received", e.ReceivedMS)
-	w.num("expires", e.ExpiresMS)
-	w.id("uid", e.UID)
-	w.str("text", e.Text)
-	w.num("strength", e.Strength)
-	w.str("node", e.Node)
+	w.id(`,"event_id":`, e.EventID)
+	w.str(`,"partner":`, e.Partner)
+	w.str(`,"licence":`, e.Licence)
+	w.str(`,"consent":`, e.Consent)
+	w.num(`,"received":`, e.ReceivedMS)
+	w.num(`,"expires":`, e.ExpiresMS)
+	w.id(`,"uid":`, e.UID)
+	w.str(`,"text":`, e.Text)
+	w.num(`,"strength":`, e.Strength)
+	w.str(`,"node":`, e.Node)
 	return append(w.dst, '}', '\n')
 }
 
