@@ -159,6 +159,11 @@ func feedError(ctx context.Context, err error, most int64) error {
 	case ctx.Err() != nil:
 		return err
 	}
+	return unreadable(err)
+}
+
+// unreadable refuses an upload that is broken in itself.
+func unreadable(err error) error {
 	why := "the upload cannot be read: " + err.Error()
 	return failure(http.StatusUnprocessableEntity, why, &huma.ErrorDetail{Location: "body", Message: why})
 }

@@ -140,8 +140,7 @@ func importError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return err
 	}
-	why := "the upload cannot be read: " + err.Error()
-	return failure(http.StatusUnprocessableEntity, why, &huma.ErrorDetail{Location: "body", Message: why})
+	return unreadable(err)
 }
 
 // importReader reads an upload of members, in memory bounded by MaxAudience.

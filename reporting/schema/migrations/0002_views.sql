@@ -270,12 +270,7 @@ COMMENT 'Bids made, recorded and dropped, of the last 30 days.';
 
 CREATE OR REPLACE VIEW grosz.freshness
 (
-    source       LowCardinality(String) COMMENT 'table',
-    last_event   DateTime64(3, 'UTC')   COMMENT 'time of the newest event loaded in the last hour',
-    last_loaded  DateTime64(3, 'UTC')   COMMENT 'when a row was last inserted, within the last hour',
-    rows_loaded  UInt64                 COMMENT 'rows inserted in the last hour, duplicates included',
-    delay_p50_ms Float64                COMMENT 'from event to insert, median over the last hour, milliseconds',
-    delay_p99_ms Float64                COMMENT 'from event to insert, 99th percentile over the last hour, milliseconds'
+{{freshness_columns}}
 )
 AS SELECT source, max(time) AS last_event, max(loaded_at) AS last_loaded, count() AS rows_loaded,
     quantile(0.5)(delay) AS delay_p50_ms, quantile(0.99)(delay) AS delay_p99_ms

@@ -278,23 +278,7 @@ COMMENT 'What happened, by day: bids to spend. Exact at any moment; add rows up 
 
 CREATE OR REPLACE VIEW grosz.places
 (
-    shop           UInt32                 COMMENT 'shop',
-    day            Date                   COMMENT 'date of the fact in the shop''s time zone',
-    campaign       UInt32                 COMMENT 'campaign',
-    exchange       LowCardinality(String) COMMENT 'exchange',
-    domain         LowCardinality(String) COMMENT 'site domain or app bundle of the bid; empty: the bid was not recorded',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency',
-    bids           UInt64                 COMMENT 'bids recorded',
-    dropped        UInt64                 COMMENT 'bids made but not recorded, because a queue was full',
-    wins           UInt64                 COMMENT 'bids won: a billing event or an impression implies the win',
-    impressions    UInt64                 COMMENT 'impressions rendered',
-    viewable       UInt64                 COMMENT 'impressions that were seen',
-    clicks         UInt64                 COMMENT 'clicks that count',
-    invalid_clicks UInt64                 COMMENT 'clicks that were judged and count nowhere else',
-    spend          Decimal(38, 9)         COMMENT 'media cost in currency, adjustments of the day included',
-    shop_spend     Decimal(38, 9)         COMMENT 'media cost in shop_currency, adjustments of the day included',
-    shop_fee       Decimal(38, 9)         COMMENT 'the platform''s fee in shop_currency, adjustments of the day included'
+{{places_columns}}
 )
 AS WITH
     (SELECT groupArray((part, shop_id, hour)) FROM grosz.rollup_dirty_hours) AS dirty_hours,

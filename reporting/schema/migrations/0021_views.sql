@@ -117,23 +117,7 @@ COMMENT 'What happened, by day: bids to spend. Exact at any moment; add rows up 
 
 CREATE OR REPLACE VIEW grosz.places
 (
-    shop           UInt32                 COMMENT 'shop',
-    day            Date                   COMMENT 'date of the fact in the shop''s time zone',
-    campaign       UInt32                 COMMENT 'campaign',
-    exchange       LowCardinality(String) COMMENT 'exchange',
-    domain         LowCardinality(String) COMMENT 'site domain or app bundle of the bid; empty: the bid was not recorded',
-    currency       LowCardinality(String) COMMENT 'the exchange''s currency',
-    shop_currency  LowCardinality(String) COMMENT 'the shop''s currency',
-    bids           UInt64                 COMMENT 'bids recorded',
-    dropped        UInt64                 COMMENT 'bids made but not recorded, because a queue was full',
-    wins           UInt64                 COMMENT 'bids won: a billing event or an impression implies the win',
-    impressions    UInt64                 COMMENT 'impressions rendered',
-    viewable       UInt64                 COMMENT 'impressions that were seen',
-    clicks         UInt64                 COMMENT 'clicks that count',
-    invalid_clicks UInt64                 COMMENT 'clicks that were judged and count nowhere else',
-    spend          Decimal(38, 9)         COMMENT 'media cost in currency, adjustments of the day included',
-    shop_spend     Decimal(38, 9)         COMMENT 'media cost in shop_currency, adjustments of the day included',
-    shop_fee       Decimal(38, 9)         COMMENT 'the platform''s fee in shop_currency, adjustments of the day included'
+{{places_columns}}
 )
 AS WITH
     (SELECT groupArray((part, shop_id, date)) FROM grosz.rollup_dirty_days) AS dirty_days,
@@ -429,12 +413,7 @@ COMMENT 'How many people got how far in the last 30 days, by exchange and browse
 -- A table is one group, which needs no key; both quantiles come from one sample.
 CREATE OR REPLACE VIEW grosz.freshness
 (
-    source       LowCardinality(String) COMMENT 'table',
-    last_event   DateTime64(3, 'UTC')   COMMENT 'time of the newest event loaded in the last hour',
-    last_loaded  DateTime64(3, 'UTC')   COMMENT 'when a row was last inserted, within the last hour',
-    rows_loaded  UInt64                 COMMENT 'rows inserted in the last hour, duplicates included',
-    delay_p50_ms Float64                COMMENT 'from event to insert, median over the last hour, milliseconds',
-    delay_p99_ms Float64                COMMENT 'from event to insert, 99th percentile over the last hour, milliseconds'
+{{freshness_columns}}
 )
 AS WITH loaded AS (
     SELECT 'events' AS source, max(e.time) AS last_event, max(e.loaded_at) AS last_loaded, count() AS rows_loaded,
