@@ -187,6 +187,9 @@ type publisher struct {
 }
 
 func (p *publisher) record(m kafka.Message) error {
+	if head, ok := campaigns.ReadHead(m.Value); ok && p.has(head) {
+		return nil // the console sends all again when it starts
+	}
 	var rec campaigns.Record
 	err := json.Unmarshal(m.Value, &rec)
 	changed := false
@@ -200,6 +203,12 @@ func (p *publisher) record(m kafka.Message) error {
 		p.poke()
 	}
 	return nil
+}
+
+func (p *publisher) has(head campaigns.Head) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.docs.Has(head)
 }
 
 // caughtUp compiles for the first time: before, half a world would be live.

@@ -232,12 +232,22 @@ func (l *Learner) learned(x earlyEvent) bool {
 
 // document follows what campaigns aim at.
 func (l *Learner) document(m kafka.Message) error {
+	head, ok := campaigns.ReadHead(m.Value)
+	if ok && head.Kind() != "shop" && head.Kind() != "campaign" {
+		return nil // feeds and lists: not read here
+	}
+	l.mu.Lock()
+	held := ok && l.docs.Has(head)
+	l.mu.Unlock()
+	if held {
+		return nil
+	}
 	var rec campaigns.Record
 	if err := json.Unmarshal(m.Value, &rec); err != nil {
 		return nil //nolint:nilerr // a broken document must not stop the learning; the bidder tells of it
 	}
 	if rec.Shop == nil && rec.Campaign == nil && !rec.Deleted {
-		return nil // feeds and lists: not read here
+		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

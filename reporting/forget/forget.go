@@ -131,6 +131,9 @@ func (j *Job) Run(ctx context.Context) error {
 
 // campaign notes a shop's salt.
 func (j *Job) campaign(m kafka.Message) error {
+	if head, ok := campaigns.ReadHead(m.Value); ok && head.Kind() != "shop" {
+		return nil
+	}
 	var r campaigns.Record
 	if err := json.Unmarshal(m.Value, &r); err != nil || r.Shop == nil {
 		return nil // a campaign, products, a deletion, or what the loader calls poison

@@ -22,10 +22,16 @@ var campaignsTable = &table{name: "grosz.campaigns", columns: []string{
 // that reports can still name it, and is listed here.
 var deletionsTable = &table{name: "grosz.deletions", columns: []string{"kind", "id", "version", "loaded_at"}}
 
+// notKept are the kinds of documents that ClickHouse has no table for.
+var notKept = map[string]bool{"products": true, "segment": true, "audience": true, "feed": true, "list": true, "approvals": true}
+
 func campaignsTarget() *target {
 	return &target{topic: events.TopicCampaigns,
 		tables: []*table{shopsTable, campaignsTable, deletionsTable},
 		rows: func(_ *events.Decoder, line []byte, p place, out emit) error {
+			if head, ok := campaigns.ReadHead(line); ok && notKept[head.Kind()] {
+				return nil // not read: a bucket of products is long
+			}
 			var r campaigns.Record
 			if err := json.Unmarshal(line, &r); err != nil {
 				return fmt.Errorf("campaign record: %w", err)
@@ -45,8 +51,8 @@ func recordRow(r *campaigns.Record, p place, out emit) error {
 		c := r.Campaign
 		return put(out, campaignsTable, c.ID, c.ShopID, r.Version, c.Name, c.Kind, c.Status, c.Targeting,
 			cpm(c.Bid.CPM), nano(c.Budget.Day), nano(c.Budget.Total), p.loadedAt)
-	case r.Products != nil || r.Segment != nil || r.Audience != nil || r.Feed != nil || r.List != nil:
-		return nil // feeds, segments and lists are not kept here
+	case r.Products != nil || r.Segment != nil || r.Audience != nil || r.Feed != nil || r.List != nil || r.Approvals != nil:
+		return nil
 	}
 	return fmt.Errorf("campaign record %q holds nothing that is known", r.Key)
 }
