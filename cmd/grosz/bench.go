@@ -18,7 +18,7 @@ import (
 type benchConfig struct {
 	Rounds      int           `config:"rounds" help:"interleaved rounds over all servers" default:"3"`
 	Duration    time.Duration `config:"duration" help:"of each server's part of a round" default:"3s"`
-	Connections int           `config:"connections" help:"connections of the generator" default:"16"`
+	Connections int           `config:"connections" help:"connections of the generator" default:"256"`
 	Answer      int           `config:"answer-bytes" help:"size of the fixed answer" default:"2500"`
 	Corpus      []string      `config:"corpus" help:"recorded requests to send, files of JSON lines" default:"bench/corpus/banner.jsonl,bench/corpus/video.jsonl,bench/corpus/native.jsonl,bench/corpus/standard.jsonl,bench/corpus/context.jsonl"`
 	World       string        `config:"world" help:"directory that 'grosz bench world' made: measure with its campaigns, people and requests"`

@@ -22,7 +22,7 @@ type benchSizesConfig struct {
 	Dir         string        `config:"dir" help:"directory for both worlds, kept; worlds that are there are used; empty: a temporary one"`
 	Rounds      int           `config:"rounds" help:"interleaved rounds over both" default:"4"`
 	Duration    time.Duration `config:"duration" help:"of each world's part of a round" default:"3s"`
-	Connections int           `config:"connections" help:"connections of the generator" default:"16"`
+	Connections int           `config:"connections" help:"connections of the generator" default:"256"`
 	Pin         bool          `config:"pin" help:"servers on the first CPU, all else on the others, where there are two or more" default:"true"`
 	Results     string        `config:"results" help:"file to add the results to, in Go's benchmark format"`
 }

@@ -293,11 +293,15 @@ func serveBidder(ctx context.Context, c *bidderConfig, brokers kafka.Cluster, b 
 	ship := brokers.NewWriters(kafka.Lanes, e.log)
 	bids := brokers.NewWriter(e.log)
 	g, life := errgroup.WithContext(life)
+	following, stopFollowing := context.WithCancel(life)
+	defer stopFollowing()
+	followed := make(chan struct{})
 	g.Go(func() error {
-		if err := brokers.EnsureTopics(life, kafka.Topics(c.Parts), e.log); err != nil {
+		defer close(followed)
+		if err := brokers.EnsureTopics(following, kafka.Topics(c.Parts), e.log); err != nil {
 			return err
 		}
-		return b.Follow(life)
+		return b.Follow(following)
 	})
 	g.Go(func() error { return deps.Spool.Ship(life, kafka.Sink(ship...)) })
 	g.Go(func() error { b.RunBidLog(life, bids); return nil })
@@ -326,6 +330,8 @@ func serveBidder(ctx context.Context, c *bidderConfig, brokers kafka.Cluster, b 
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // clients that keep their connections open
 	}
+	stopFollowing() // its last word is what it counted, which is shipped as well
+	<-followed
 	waitShipped(deps.Spool, 5*time.Second)
 	end()
 	err = errors.Join(err, g.Wait(), kafka.CloseWriters(ship), bids.Close(), matches.Close(), forgotten.Close(), deps.Spool.Close())
