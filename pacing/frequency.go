@@ -10,11 +10,8 @@ import (
 // folds the log counts alike. Safe for many goroutines, no allocation at
 // steady state.
 type Frequency struct {
+	room
 	shards [holdShards]freqShard
-	shares shares
-	max    int64
-	n      atomic.Int64
-	evict  atomic.Uint64
 
 	opens    atomic.Int64 // people with a list of open bids
 	openFull atomic.Uint64
@@ -41,6 +38,8 @@ type freqCell struct {
 	shop uint32 // whose it is, for fair shares
 }
 
+func (c freqCell) placed() (shop, at uint32) { return c.shop, c.at[0] }
+
 // NewFrequency counts about max pairs of person and campaign; 0 means
 // 4,000,000. When full, a pair that has been quiet makes room, of a shop with
 // its fair share or more; where none is found, a shop within its share goes
@@ -49,7 +48,7 @@ func NewFrequency(max int) *Frequency {
 	if max == 0 {
 		max = 4_000_000
 	}
-	f := &Frequency{max: int64(max)}
+	f := &Frequency{room: room{max: int64(max)}}
 	for i := range f.shards {
 		f.shards[i].m = make(map[freqKey]freqCell)
 	}
@@ -74,11 +73,10 @@ func (f *Frequency) count(s *freqShard, k freqKey, shop uint32, ms int64) {
 	now := uint32(ms / 1000)
 	c, ok := s.m[k]
 	if !ok {
-		if f.n.Load() >= f.max && !f.makeRoom(s, shop) {
+		if !place(&f.room, s.m, shop, freqCell.placed, func(k freqKey) { f.remove(s, k) }) {
 			return
 		}
-		f.n.Add(1)
-		f.shares.add(shop, 1)
+		f.add(shop, 1)
 		c.shop = shop
 	}
 	if last := c.at[len(c.at)-1]; last != 0 {
@@ -93,33 +91,10 @@ func (f *Frequency) count(s *freqShard, k freqKey, shop uint32, ms int64) {
 	s.m[k] = c
 }
 
-// makeRoom removes the quietest of a few pairs of shops with their fair share
-// or more. It tells whether there is room for one more of shop; s is locked.
-func (f *Frequency) makeRoom(s *freqShard, shop uint32) bool {
-	var victim freqKey
-	oldest, looked, found := uint32(1<<32-1), 0, false
-	for k, c := range s.m { // the order of a Go map is random: a sample
-		if f.shares.full(c.shop, f.max) && (!found || c.at[0] < oldest) {
-			oldest, victim, found = c.at[0], k, true
-		}
-		if looked++; looked == roomSample {
-			break
-		}
-	}
-	if found {
-		f.remove(s, victim)
-	}
-	if found || looked > 0 && f.shares.full(shop, f.max) {
-		f.evict.Add(1)
-	}
-	return found || looked == 0 || !f.shares.full(shop, f.max)
-}
-
 // remove takes a pair away; s is locked.
 func (f *Frequency) remove(s *freqShard, k freqKey) {
-	f.shares.add(s.m[k].shop, -1)
+	f.add(s.m[k].shop, -1)
 	delete(s.m, k)
-	f.n.Add(-1)
 }
 
 // Count tells how many impressions of a campaign the person had since
@@ -150,15 +125,9 @@ func (f *Frequency) Expire(shard uint32, sinceMS, nowMS int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, c := range s.m {
-		if c.at[0] < since || f.n.Load() > f.max && f.shares.full(c.shop, f.max) {
+		if c.at[0] < since || f.tooMany(c.shop) {
 			f.remove(s, k)
 		}
 	}
 	f.expireOpen(s, nowMS)
-}
-
-// Stats returns how many pairs are counted, the bound, and how many had to
-// make room.
-func (f *Frequency) Stats() (n, max int64, evicted uint64) {
-	return f.n.Load(), f.max, f.evict.Load()
 }

@@ -3,7 +3,6 @@ package pacing
 import (
 	"io"
 	"sync"
-	"sync/atomic"
 )
 
 // Bounds of what one person hides at one shop; the oldest wish makes room.
@@ -17,11 +16,8 @@ const (
 // log; adding the same wish again changes nothing. Bounded, in memory, safe
 // for many goroutines; asking does not allocate.
 type Hidden struct {
+	room
 	shards [holdShards]hiddenShard
-	shares shares
-	max    int64
-	n      atomic.Int64
-	evict  atomic.Uint64
 }
 
 type hiddenShard struct {
@@ -37,6 +33,8 @@ type hiddenCell struct {
 	campaigns [maxHiddenCampaigns]uint32
 }
 
+func (c hiddenCell) placed() (shop, at uint32) { return c.shop, c.at }
+
 // NewHidden remembers the wishes of about max people (0: 500,000). When full,
 // an old wish makes room, of a shop with its fair share or more; where none is
 // found, a shop within its share goes beyond max until Expire has found one. It
@@ -45,7 +43,7 @@ func NewHidden(max int) *Hidden {
 	if max == 0 {
 		max = 500_000
 	}
-	h := &Hidden{max: int64(max)}
+	h := &Hidden{room: room{max: int64(max)}}
 	for i := range h.shards {
 		h.shards[i].m = make(map[uint64]hiddenCell)
 	}
@@ -65,11 +63,10 @@ func (h *Hidden) Add(shop uint32, user uint64, campaign uint32, product uint64, 
 	defer s.mu.Unlock()
 	c, ok := s.m[user]
 	if !ok {
-		if h.n.Load() >= h.max && !h.makeRoom(s, shop) {
+		if !place(&h.room, s.m, shop, hiddenCell.placed, func(k uint64) { h.remove(s, k) }) {
 			return
 		}
-		h.n.Add(1)
-		h.shares.add(shop, 1)
+		h.add(shop, 1)
 		c.shop = shop
 	}
 	c.at = max(c.at, uint32(max(ms, 0)/1000))
@@ -94,33 +91,10 @@ func toFront[T uint32 | uint64](list []T, v T) {
 	list[0] = v
 }
 
-// makeRoom removes the oldest of a few people, of shops with their fair share
-// or more. It tells whether there is room for one more of shop; s is locked.
-func (h *Hidden) makeRoom(s *hiddenShard, shop uint32) bool {
-	var victim uint64
-	oldest, looked, found := uint32(1<<32-1), 0, false
-	for k, c := range s.m { // the order of a Go map is random: a sample
-		if h.shares.full(c.shop, h.max) && (!found || c.at < oldest) {
-			oldest, victim, found = c.at, k, true
-		}
-		if looked++; looked == roomSample {
-			break
-		}
-	}
-	if found {
-		h.remove(s, victim)
-	}
-	if found || looked > 0 && h.shares.full(shop, h.max) {
-		h.evict.Add(1)
-	}
-	return found || looked == 0 || !h.shares.full(shop, h.max)
-}
-
 // remove takes a person away; s is locked.
 func (h *Hidden) remove(s *hiddenShard, user uint64) {
-	h.shares.add(s.m[user].shop, -1)
+	h.add(s.m[user].shop, -1)
 	delete(s.m, user)
-	h.n.Add(-1)
 }
 
 // Campaign tells whether the person hid the campaign.
@@ -184,15 +158,11 @@ func (h *Hidden) Expire(shard uint32, sinceMS int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, c := range s.m {
-		if c.at < since || h.n.Load() > h.max && h.shares.full(c.shop, h.max) {
+		if c.at < since || h.tooMany(c.shop) {
 			h.remove(s, k)
 		}
 	}
 }
-
-// Stats returns how many people have hidden something, the bound, and how
-// many had to make room.
-func (h *Hidden) Stats() (n, max int64, evicted uint64) { return h.n.Load(), h.max, h.evict.Load() }
 
 var hiddenHead = [8]byte{'g', 'r', 's', 'z', 'h', 'i', 'd', 2} // 1 had no shops
 
@@ -260,8 +230,7 @@ func (h *Hidden) Restore(r io.Reader) error {
 		}
 		s.m = fresh.shards[i].m
 		for _, c := range s.m {
-			h.n.Add(1)
-			h.shares.add(c.shop, 1)
+			h.add(c.shop, 1)
 		}
 		s.mu.Unlock()
 	}

@@ -4,7 +4,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/grosz/grosz/events"
 )
@@ -22,11 +21,8 @@ const (
 // open bids. Bounded, in memory, safe for many goroutines; nothing allocates
 // at steady state.
 type Shown struct {
+	room
 	shards [holdShards]shownShard
-	max    int64
-	n      atomic.Int64
-	evict  atomic.Uint64
-	shares shares
 }
 
 type shownShard struct {
@@ -45,6 +41,8 @@ type shownCell struct {
 	opened [maxShownOpen]shownBid
 }
 
+func (c *shownCell) placed() (shop, at uint32) { return c.shop, c.at }
+
 type showing struct{ product, at uint32 }
 
 type shownBid struct {
@@ -60,7 +58,7 @@ func NewShown(max int) *Shown {
 	if max == 0 {
 		max = 100_000
 	}
-	s := &Shown{max: int64(max)}
+	s := &Shown{room: room{max: int64(max)}}
 	for i := range s.shards {
 		s.shards[i].m = make(map[uint64]*shownCell)
 	}
@@ -241,7 +239,7 @@ func (c *shownCell) expire(nowMS int64) {
 
 // place makes a cell for a person, nil when there is no room; sh is locked.
 func (s *Shown) place(sh *shownShard, user uint64, shop uint32) *shownCell {
-	if s.n.Load() >= s.max && !s.makeRoom(sh, shop) {
+	if !place(&s.room, sh.m, shop, (*shownCell).placed, func(k uint64) { s.remove(sh, k) }) {
 		return nil
 	}
 	var c *shownCell
@@ -253,38 +251,15 @@ func (s *Shown) place(sh *shownShard, user uint64, shop uint32) *shownCell {
 	}
 	c.shop = shop
 	sh.m[user] = c
-	s.n.Add(1)
-	s.shares.add(shop, 1)
+	s.add(shop, 1)
 	return c
-}
-
-// makeRoom is Frequency's, of people; sh is locked.
-func (s *Shown) makeRoom(sh *shownShard, shop uint32) bool {
-	var victim uint64
-	oldest, looked, found := uint32(1<<32-1), 0, false
-	for k, c := range sh.m { // the order of a Go map is random: a sample
-		if s.shares.full(c.shop, s.max) && (!found || c.at < oldest) {
-			oldest, victim, found = c.at, k, true
-		}
-		if looked++; looked == roomSample {
-			break
-		}
-	}
-	if found {
-		s.remove(sh, victim)
-	}
-	if found || looked > 0 && s.shares.full(shop, s.max) {
-		s.evict.Add(1)
-	}
-	return found || looked == 0 || !s.shares.full(shop, s.max)
 }
 
 // remove takes a person away; sh is locked.
 func (s *Shown) remove(sh *shownShard, user uint64) {
 	c := sh.m[user]
-	s.shares.add(c.shop, -1)
+	s.add(c.shop, -1)
 	delete(sh.m, user)
-	s.n.Add(-1)
 	if len(sh.spare) < maxShownSpare {
 		sh.spare = append(sh.spare, c)
 	}
@@ -311,15 +286,11 @@ func (s *Shown) Expire(shard uint32, sinceMS int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for k, c := range sh.m {
-		if c.at < since || s.n.Load() > s.max && s.shares.full(c.shop, s.max) {
+		if c.at < since || s.tooMany(c.shop) {
 			s.remove(sh, k)
 		}
 	}
 }
-
-// Stats returns how many people are counted, the bound, and how many had to
-// make room.
-func (s *Shown) Stats() (n, max int64, evicted uint64) { return s.n.Load(), s.max, s.evict.Load() }
 
 var shownHead = [8]byte{'g', 'r', 's', 'z', 's', 'h', 'o', 1}
 
@@ -386,8 +357,7 @@ func (s *Shown) Restore(r io.Reader) error {
 		}
 		sh.m = fresh.shards[i].m
 		for _, c := range sh.m {
-			s.n.Add(1)
-			s.shares.add(c.shop, 1)
+			s.add(c.shop, 1)
 		}
 		sh.mu.Unlock()
 	}

@@ -246,8 +246,7 @@ func (f *Frequency) Restore(r io.Reader) error {
 		}
 		sh.m = shards[i]
 		for _, c := range sh.m {
-			f.n.Add(1)
-			f.shares.add(c.shop, 1)
+			f.add(c.shop, 1)
 		}
 		sh.mu.Unlock()
 	}
@@ -255,7 +254,7 @@ func (f *Frequency) Restore(r io.Reader) error {
 		sh := &f.shards[i]
 		sh.mu.Lock()
 		for k, c := range sh.m { // what was a shop's share then may be too much now
-			if f.n.Load() > f.max && f.shares.full(c.shop, f.max) {
+			if f.tooMany(c.shop) {
 				f.remove(sh, k)
 			}
 		}
