@@ -171,11 +171,23 @@ func (c *backupConfig) spool(ctx context.Context, w *backup.Writer) error {
 }
 
 // broker copies the embedded Kafka's log last. Its indexes and summaries are
-// left out: they are made again.
-func (c *backupConfig) broker(_ context.Context, w *backup.Writer) error {
+// left out: they are made again. No partition is compacted meanwhile.
+func (c *backupConfig) broker(ctx context.Context, w *backup.Writer) error {
+	dir := filepath.Join(c.Dir, "broker")
+	if !exists(dir) {
+		return nil
+	}
+	release, err := holdFile(filepath.Join(dir, "lock"), syscall.LOCK_SH)
+	for end := time.Now().Add(c.Wait); err != nil && time.Now().Before(end) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		release, err = holdFile(filepath.Join(dir, "lock"), syscall.LOCK_SH)
+	}
+	if err != nil {
+		return fmt.Errorf("backup: wait for the broker's compaction: %w", errors.Join(ctx.Err(), err))
+	}
+	defer release()
 	return w.CopyDir("broker", func(path string, folder bool) bool {
 		name := filepath.Base(path)
-		return whole(path, folder) && name != "groups.log" && name != "snapshot.json" && !strings.HasSuffix(name, ".idx")
+		return whole(path, folder) && path != compactionDir && name != "groups.log" && name != "snapshot.json" && !strings.HasSuffix(name, ".idx")
 	})
 }
 

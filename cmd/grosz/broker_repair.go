@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // repairLog cuts torn writes off the ends of the embedded broker's log before
@@ -35,6 +37,9 @@ func repairLog(dir string, log *slog.Logger) error {
 		if err := repairPartition(segments, log); err != nil {
 			return err
 		}
+		if err := sweepIndexes(part, segments); err != nil {
+			return err
+		}
 		compacted, known := listed[filepath.Base(part)]
 		if len(segments) > 0 && !known {
 			return fmt.Errorf("%w: %s holds messages of a topic that is not in topics.json, or meta.json is missing: put copies of the two back", errDamaged, part)
@@ -46,23 +51,55 @@ func repairLog(dir string, log *slog.Logger) error {
 	return nil
 }
 
+// sweepIndexes removes indexes whose segment is gone: a crash came between the
+// two when the segment had expired.
+func sweepIndexes(part string, segments []string) error {
+	list, err := filepath.Glob(filepath.Join(part, "*.idx"))
+	if err != nil {
+		return fmt.Errorf("look through the broker's log: %w", err)
+	}
+	for _, path := range list {
+		if slices.Contains(segments, strings.TrimSuffix(path, ".idx")+".dat") {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove an index without its segment: %w", err)
+		}
+	}
+	return nil
+}
+
 // listedPartitions are the folders of the topics that the broker knows, and
 // whether they are compacted. It would begin anew without its files, beside a log that is there.
 func listedPartitions(dir string) (map[string]bool, error) {
+	topics, err := listedTopics(dir)
 	out := map[string]bool{}
+	for _, t := range topics {
+		for p := range min(t.Partitions, maxPartitions) {
+			out[fmt.Sprintf("%s-%d", t.Name, p)] = isCompacted(t.Configs)
+		}
+	}
+	return out, err
+}
+
+// listedTopic is a topic as the broker's own file has it.
+type listedTopic struct {
+	Name       string            `json:"name"`
+	Partitions int               `json:"partitions"`
+	Configs    map[string]string `json:"configs"`
+}
+
+// listedTopics are the topics that the broker knows; none before its first start.
+func listedTopics(dir string) ([]listedTopic, error) {
 	if !exists(filepath.Join(dir, "meta.json")) {
-		return out, nil
+		return nil, nil
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "topics.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return out, nil
+		return nil, nil
 	}
 	var list struct {
-		Topics []struct {
-			Name       string            `json:"name"`
-			Partitions int               `json:"partitions"`
-			Configs    map[string]string `json:"configs"`
-		} `json:"topics"`
+		Topics []listedTopic `json:"topics"`
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &list)
@@ -70,12 +107,7 @@ func listedPartitions(dir string) (map[string]bool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the broker's topics.json: %w", err)
 	}
-	for _, t := range list.Topics {
-		for p := range min(t.Partitions, maxPartitions) {
-			out[fmt.Sprintf("%s-%d", t.Name, p)] = isCompacted(t.Configs)
-		}
-	}
-	return out, nil
+	return list.Topics, nil
 }
 
 // maxPartitions bounds what a damaged number of partitions can make of one.

@@ -96,7 +96,7 @@ func (c Cluster) createTopics(ctx context.Context, specs []TopicSpec) error {
 			tc.ReplicationFactor = c.Replication
 		}
 		if s.Compacted {
-			tc.ConfigEntries = []kafka.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}}
+			tc.ConfigEntries = compactedSettings()
 		} else {
 			tc.ConfigEntries = []kafka.ConfigEntry{
 				{ConfigName: "cleanup.policy", ConfigValue: "delete"},
@@ -125,6 +125,18 @@ func (c Cluster) createTopics(ctx context.Context, specs []TopicSpec) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// compactedSettings keep a compacted topic near the size of what it says: Kafka
+// compacts no segment that is written to, and would begin another after 1 GB or
+// a week. It compacts when what is new is as much as what it has compacted, so
+// that who reads all reads at most twice what there is, and about a segment.
+func compactedSettings() []kafka.ConfigEntry {
+	return []kafka.ConfigEntry{
+		{ConfigName: "cleanup.policy", ConfigValue: "compact"},
+		{ConfigName: "segment.bytes", ConfigValue: strconv.Itoa(64 << 20)},
+		{ConfigName: "segment.ms", ConfigValue: strconv.Itoa(day / 4)},
+	}
 }
 
 // NewWriter returns a Writer that returns from WriteMessages only when every
