@@ -83,7 +83,7 @@ func runImportEvents(ctx context.Context, e env, args []string) error {
 		in = f
 	}
 	im := &importer{
-		c: &c, out: e.out, progress: e.errOut, client: &http.Client{Timeout: time.Minute}, began: time.Now(),
+		c: &c, out: e.out, progress: e.errOut, client: &http.Client{Timeout: time.Minute}, began: time.Now(), told: time.Now(),
 		url: fmt.Sprintf("%s/api/v1/shops/%d/events", strings.TrimSuffix(c.Bidder, "/"), c.Shop), key: strings.TrimSpace(string(key)),
 	}
 	err = im.run(ctx, in)

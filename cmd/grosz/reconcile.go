@@ -21,7 +21,6 @@ import (
 	"github.com/grosz/grosz/events/kafka"
 	"github.com/grosz/grosz/internal/config"
 	"github.com/grosz/grosz/internal/money"
-	"github.com/grosz/grosz/reporting/loader"
 	"github.com/grosz/grosz/reporting/reconcile"
 )
 
@@ -125,23 +124,6 @@ func exchangeFile(dir, name string) (*bidder.Exchange, error) {
 		names = append(names, x.Name)
 	}
 	return nil, fmt.Errorf("--exchange %s: no file in %s is of it; there are %s", name, dir, strings.Join(names, ", "))
-}
-
-// level waits until ClickHouse has what the log has.
-func (r *reconciler) level(ctx context.Context) error {
-	for end := time.Now().Add(r.cfg.Wait); ; {
-		n, err := r.kafka.Behind(ctx, loader.DefaultGroup+"."+events.TopicEvents, events.TopicEvents)
-		if err == nil && n == 0 {
-			return nil
-		}
-		if time.Now().After(end) || ctx.Err() != nil {
-			return errors.Join(ctx.Err(), err, fmt.Errorf("ClickHouse is %d messages behind the log: nothing more is booked before it is level; is the loader running?", n))
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }
 
 // book writes events to the log; it returns when Kafka has them.

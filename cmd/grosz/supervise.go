@@ -82,7 +82,15 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 	if err != nil {
 		return "", err
 	}
-	defer logFile.Close()
+	defer func() { _ = logFile.Close() }()
+	out := &tailWriter{w: logFile, next: func() (io.Writer, error) {
+		f, err := s.openLog(ch.role)
+		if err == nil {
+			_ = logFile.Close()
+			logFile = f
+		}
+		return f, err
+	}}
 	cmd := exec.Command(s.self, append([]string{ch.role}, ch.args...)...)
 	cmd.Env = append(childEnv(s.environ), supervised+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; we stop children in order
@@ -91,13 +99,12 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 	if err != nil {
 		return "", fmt.Errorf("start %s: %w", ch.role, err)
 	}
-	out := &tailWriter{w: logFile}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("start %s: %w", ch.role, err)
 	}
 	s.note(ch.role, func(r *running) { r.pid = cmd.Process.Pid })
-	_ = os.WriteFile(filepath.Join(s.dir, "run", ch.role+".pid"), fmt.Appendln(nil, cmd.Process.Pid), 0o600) // for operators
+	s.tellOperators(ch, cmd.Process.Pid)
 	ended := make(chan struct{})
 	var waitErr error
 	go func() { waitErr = cmd.Wait(); close(ended) }()
@@ -120,6 +127,16 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 		<-ended
 	}
 	return out.last(), nil
+}
+
+// tellOperators writes the child's process id, and the address of its metrics,
+// which is any free one for most.
+func (s *supervisor) tellOperators(ch child, pid int) {
+	run := filepath.Join(s.dir, "run")
+	_ = os.WriteFile(filepath.Join(run, ch.role+".pid"), fmt.Appendln(nil, pid), 0o600)
+	if i := slices.Index(ch.args, "--metrics"); i >= 0 && i+1 < len(ch.args) {
+		_ = os.WriteFile(filepath.Join(run, ch.role+".metrics"), fmt.Appendln(nil, ch.args[i+1]), 0o600)
+	}
 }
 
 // childEnv is the environment without the file of our own settings, which are
@@ -173,15 +190,17 @@ func (s *supervisor) openLog(role string) (*os.File, error) {
 	return f, nil
 }
 
-// tailWriter passes on and remembers the end, for an error's sake. Past
-// maxLog in one run it passes on no more.
+// tailWriter passes on and remembers the end, for an error's sake. Past maxLog
+// it goes on with the next writer; without one it passes on no more.
 type tailWriter struct {
 	mu   sync.Mutex
 	w    io.Writer
+	next func() (io.Writer, error)
 	n    int64
 	tail []byte
 }
 
+// Write never fails: a child whose log cannot be written must not end by it.
 func (t *tailWriter) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -189,9 +208,14 @@ func (t *tailWriter) Write(b []byte) (int, error) {
 	if over := len(t.tail) - 2048; over > 0 {
 		t.tail = append(t.tail[:0], t.tail[over:]...)
 	}
-	if t.n += int64(len(b)); t.n <= maxLog {
-		_, err := t.w.Write(b)
-		return len(b), err
+	if t.n > maxLog && t.next != nil {
+		if w, err := t.next(); err == nil {
+			t.w, t.n = w, 0
+		}
+	}
+	if t.n <= maxLog {
+		t.n += int64(len(b))
+		_, _ = t.w.Write(b)
 	}
 	return len(b), nil
 }

@@ -8,22 +8,50 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Behind is how many messages of a topic a consumer group has not committed.
-func (k Cluster) Behind(ctx context.Context, group, topic string) (int64, error) {
-	c := client(k.Brokers)
-	transport := k.Security.Transport()
-	defer transport.CloseIdleConnections()
-	c.Transport = transport
+// End is where a topic ended at one moment.
+type End struct {
+	topic string
+	spans map[int]span
+}
+
+// End asks where a topic ends now.
+func (k Cluster) End(ctx context.Context, topic string) (End, error) {
+	c, done := k.asking()
+	defer done()
 	f := Follower{Topic: topic}
 	spans, err := f.ask(ctx, c)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the end of %s: %w", topic, err)
+		return End{}, fmt.Errorf("ask for the end of %s: %w", topic, err)
 	}
+	return End{topic: topic, spans: spans}, nil
+}
+
+// asking is a client with connections of its own, and what closes them.
+func (k Cluster) asking() (*kafka.Client, func()) {
+	c, transport := client(k.Brokers), k.Security.Transport()
+	c.Transport = transport
+	return c, transport.CloseIdleConnections
+}
+
+// Behind is how many messages of a topic a consumer group has not committed.
+func (k Cluster) Behind(ctx context.Context, group, topic string) (int64, error) {
+	end, err := k.End(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	return k.BehindEnd(ctx, group, end)
+}
+
+// BehindEnd is how many messages before that end a consumer group has not
+// committed. It comes to 0 however fast the topic goes on growing.
+func (k Cluster) BehindEnd(ctx context.Context, group string, end End) (int64, error) {
+	c, closeIdle := k.asking()
+	defer closeIdle()
 	var parts []int
-	for p := range spans {
+	for p := range end.spans {
 		parts = append(parts, p)
 	}
-	done, err := c.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: parts}})
+	done, err := c.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{end.topic: parts}})
 	if err == nil && !errors.Is(done.Error, kafka.GroupIdNotFound) {
 		err = done.Error
 	}
@@ -32,16 +60,16 @@ func (k Cluster) Behind(ctx context.Context, group, topic string) (int64, error)
 	}
 	behind := int64(0)
 	if errors.Is(done.Error, kafka.GroupIdNotFound) { // it has committed nothing yet
-		for _, s := range spans {
+		for _, s := range end.spans {
 			behind += s.end - s.next
 		}
 		return behind, nil
 	}
-	for _, p := range done.Topics[topic] {
+	for _, p := range done.Topics[end.topic] {
 		if p.Error != nil {
 			return 0, fmt.Errorf("ask how far %s is: %w", group, p.Error)
 		}
-		s, ok := spans[p.Partition]
+		s, ok := end.spans[p.Partition]
 		if !ok {
 			return 0, errors.New("an answer names a partition that was not asked for")
 		}

@@ -47,6 +47,15 @@ func TestWrittenEventsStayInOrder(t *testing.T) {
 		return n
 	}
 	require.Equal(t, messages, behind())
+	cluster := Cluster{Brokers: []string{b.addr}}
+	end, err := cluster.End(waitCtx(t), events.TopicEvents)
+	require.NoError(t, err)
+	untilEnd := func() int64 {
+		n, err := cluster.BehindEnd(waitCtx(t), "g", end)
+		require.NoError(t, err)
+		return n
+	}
+	require.Equal(t, messages, untilEnd())
 	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{b.addr}, Topic: events.TopicEvents, GroupID: "g", StartOffset: kafka.FirstOffset})
 	for range messages {
 		m, err := r.FetchMessage(waitCtx(t))
@@ -55,6 +64,14 @@ func TestWrittenEventsStayInOrder(t *testing.T) {
 	}
 	require.NoError(t, r.Close())
 	require.Zero(t, behind())
-	_, err := Behind(waitCtx(t), []string{b.addr}, "g", "grosz.nothing")
+	require.Zero(t, untilEnd())
+
+	// What comes later is behind, and not before an end that was asked for earlier.
+	require.NoError(t, WriteEvents(waitCtx(t), w, events.TopicEvents, keys[:1], lines[:1]))
+	require.EqualValues(t, 1, behind())
+	require.Zero(t, untilEnd())
+	_, err = cluster.End(waitCtx(t), "grosz.nothing")
+	require.Error(t, err)
+	_, err = Behind(waitCtx(t), []string{b.addr}, "g", "grosz.nothing")
 	require.Error(t, err)
 }

@@ -76,6 +76,9 @@ func (o *Result) Say(currency string, figures bool) Words {
 		}
 		fmt.Fprintf(&en, " It rests on only %d %s in the sampled traffic: take it with care.", o.Bids, bidsEN)
 		fmt.Fprintf(&pl, " Opiera się tylko na %d %s w próbce ruchu: proszę traktować ostrożnie.", o.Bids, bidsPL)
+	} else if o.SampleDays < 1 {
+		en.WriteString(" It rests on less than a day of traffic, so nobody knows yet how days differ: take it with care.")
+		pl.WriteString(" Opiera się na ruchu z mniej niż jednej doby, więc nie wiadomo jeszcze, jak różnią się dni: proszę traktować ostrożnie.")
 	}
 	return Words{thousands(en.String(), ",", 4), thousands(comma.ReplaceAllString(pl.String(), "$1,$2"), "\u00a0", 5)}
 }
