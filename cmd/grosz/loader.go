@@ -73,7 +73,16 @@ func runLoader(ctx context.Context, e env, args []string) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.Run(ctx) })
-	g.Go(func() error { return rolls.Run(ctx) })
+	g.Go(func() error {
+		for !l.Ready() { // there is nothing to roll up before the tables are made
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		return rolls.Run(ctx)
+	})
 	g.Go(func() error { return forgets.Run(ctx) })
 	return errors.Join(g.Wait(), w.Close())
 }
