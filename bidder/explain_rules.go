@@ -243,7 +243,7 @@ func (t *terms) sizes() string {
 		if f := &b.Formats[i]; f.W > 0 && f.H > 0 {
 			out = append(out, fmt.Sprintf("%dx%d", f.W, f.H))
 		} else {
-			out = append(out, fmt.Sprintf("%d:%d from %d", f.WRatio, f.HRatio, f.WMin))
+			out = append(out, fmt.Sprintf("%d:%d ≥ %d", f.WRatio, f.HRatio, f.WMin))
 		}
 	}
 	if len(b.Formats) == 0 {

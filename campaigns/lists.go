@@ -1,9 +1,12 @@
 package campaigns
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -43,6 +46,17 @@ func ListEntry(s string) (string, bool) {
 
 // ListHash is the form in which an entry travels and is looked up.
 func ListHash(entry string) uint64 { return max(xxhash.Sum64String(entry), 1) }
+
+// ListSum tells whether two lists hold the same: the SHA-256, hex, of their
+// entries, as ListEntry makes them, sorted and distinct, a line each.
+func ListSum(entries []string) string {
+	h := sha256.New()
+	for _, e := range entries {
+		_, _ = io.WriteString(h, e) // never fails, by its contract
+		_, _ = h.Write([]byte{'\n'})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // hashSet is a set of hashes with open addressing, at most half full; an empty
 // slot is 0.

@@ -55,6 +55,9 @@ type applier struct {
 	path string
 	c    *apply.Client
 	out  bytes.Buffer
+
+	outside apply.Outside
+	lists   apply.ExportOptions
 }
 
 func startApply(t *testing.T) *applier {
@@ -71,7 +74,7 @@ func startApply(t *testing.T) *applier {
 
 func (a *applier) apply(text string, o apply.Options) (apply.Result, error) {
 	a.t.Helper()
-	f, err := apply.Read("shop.yaml", []byte(text))
+	f, err := apply.Read("shop.yaml", []byte(text), a.outside)
 	if err != nil {
 		return apply.Result{}, err
 	}
@@ -83,7 +86,7 @@ func (a *applier) apply(text string, o apply.Options) (apply.Result, error) {
 func (a *applier) export() string {
 	a.t.Helper()
 	var b strings.Builder
-	require.NoError(a.t, a.c.Export(a.t.Context(), &b))
+	require.NoError(a.t, a.c.Export(a.t.Context(), &b, a.lists))
 	return b.String()
 }
 
@@ -201,7 +204,7 @@ func TestApplyNamesTheLineAndField(t *testing.T) {
 	}
 	require.Empty(t, a.campaigns())
 	for name, text := range map[string]string{"nothing": "", "not YAML": "a: [", "two documents": "shop: 1\n---\nshop: 2\n", "a list": "- a\n"} {
-		_, err := apply.Read("shop.yaml", []byte(text))
+		_, err := apply.Read("shop.yaml", []byte(text), apply.Outside{})
 		require.ErrorContains(t, err, "shop.yaml", name)
 	}
 }

@@ -63,6 +63,8 @@ type explainInput struct {
 
 type explainOutput struct {
 	ContentType string `header:"Content-Type"`
+	Language    string `header:"Content-Language"`
+	Vary        string `header:"Vary"`
 	Body        []byte
 }
 
@@ -90,7 +92,12 @@ func (s *Server) explain(ctx context.Context, in *explainInput) (*explainOutput,
 	}
 	switch status {
 	case http.StatusOK:
-		return &explainOutput{ContentType: "application/json", Body: body}, nil
+		lang := languageOf(ctx)
+		if body, err = s.speaker.explanation(lang, body); err != nil {
+			s.log.Warn("bidder explains what cannot be read", slog.Any("err", err))
+			return nil, failure(http.StatusServiceUnavailable, "the bidder does not answer: try again later")
+		}
+		return &explainOutput{ContentType: "application/json", Language: lang, Vary: "Accept-Language", Body: body}, nil
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return nil, failure(http.StatusBadRequest, "the bidder refuses the request: "+problemDetail(body))
 	case http.StatusNotFound:

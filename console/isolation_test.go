@@ -68,6 +68,7 @@ var goodRequests = map[string]struct{ query, body string }{
 	"update-feed":            {body: `{"id": "p0", "price": "9.99"}`},
 	"get-feed-source":        {},
 	"get-list":               {},
+	"get-list-entries":       {},
 	"get-webhook":            {},
 	"update-webhook":         {body: `{"kinds": ["no_bids"]}`},
 	"put-feed-source":        {body: `{"url": "https://feeds.shop.example/all.xml"}`},
@@ -204,7 +205,7 @@ func TestKeysIsolation(t *testing.T) {
 	// The same requests work for the shop itself, so that 404 above means what
 	// it says. Those that end something come last.
 	require.Equal(t, 200, b.call(myKey, "PUT", fill("/api/v1/shops/{shop}/lists/{name}", mine, myCampaign, myKey), "a.example").code)
-	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true, "delete-webhook": true, "delete-asset": true}
+	last := map[string]bool{"delete-campaign": true, "revoke-key": true, "delete-segment": true, "delete-feed-source": true, "delete-webhook": true, "delete-asset": true, "delete-list": true}
 	for _, ending := range []bool{false, true} {
 		eachOperation(b.s.OpenAPI(), func(method, path string, op *huma.Operation) {
 			good, ok := goodRequests[op.OperationID]

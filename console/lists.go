@@ -26,6 +26,7 @@ type List struct {
 	Version int64  `json:"version" doc:"Grows with each upload"`
 	Updated int64  `json:"updated" doc:"When it was uploaded, ms UTC"`
 	Entries int    `json:"entries" doc:"Distinct domains or bundles that it holds"`
+	Sum     string `json:"sum,omitempty" doc:"SHA-256, hex, of the entries as GET …/entries has them; absent for a list from before they were kept"`
 	// Problems of this upload.
 	Rejected int           `json:"rejected,omitempty" doc:"Lines of this upload that are neither a domain nor a bundle"`
 	Problems []ListProblem `json:"problems,omitempty" doc:"The first of them"`
@@ -38,7 +39,7 @@ type ListProblem struct {
 }
 
 func listView(l store.List) List {
-	return List{Name: l.Name, Version: l.Version, Updated: l.UpdatedMS, Entries: l.Entries}
+	return List{Name: l.Name, Version: l.Version, Updated: l.UpdatedMS, Entries: l.Entries, Sum: l.Sum}
 }
 
 // ListPath names a list.
@@ -55,8 +56,8 @@ func (s *Server) listRoutes() {
 	}, access: accessRead}, s.listLists)
 	register(s, route{Operation: huma.Operation{
 		OperationID: "get-list", Method: http.MethodGet, Path: path + "/{name}", Tags: tags, Summary: "Read what is known of a list",
-		Description: "Its entries are kept as hashes only, and cannot be read back.",
 	}, access: accessRead}, s.getList)
+	s.listEntriesRoute(path, tags)
 	register(s, route{Operation: huma.Operation{
 		OperationID: "upload-list", Method: http.MethodPut, Path: path + "/{name}", Tags: tags, Summary: "Upload a list of domains or bundles",
 		Description: "Makes or replaces the whole list by the body: a domain or app bundle a line; empty lines and lines that begin with # are passed " +

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,22 +29,32 @@ type source struct {
 	// returns tells that texts which are returned last are messages.
 	returns bool
 	least   int // messages there are at least: else the walk is broken
+	// says are functions that return nothing but messages, or one of a list.
+	says []string
 }
 
 func messageSources() []source {
 	wrapped := map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}}
+	explained := map[string][]int{"Detail": {}, "detail": {}} // what stands there or is set
 	return []source{
-		{".", "*.go", map[string][]int{"add": {1}, "failure": {1}, "plainProblem": {3}}, false, 150},
-		{".", "segment_import.go", map[string][]int{"reject": {2}, "fmt.Errorf": {0}, "errors.New": {0}}, true, 10},
-		{"store", "*.go", map[string][]int{"fmt.Errorf": {0}}, false, 15}, // those that end in a limit
-		{"fetch", "*.go", wrapped, false, 10},
-		{"webhook", "*.go", wrapped, false, 8},
-		{"../campaigns", "*.go", map[string][]int{"fail": {1, 2}, "syntaxError": {2, 3}, "take": {1, 2}, "didYouMean": {}}, false, 70},
-		{"../campaigns", "check.go", map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}, "bad": {1}}, false, 10},
-		{"../campaigns", "goal.go", map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}, "bad": {1}}, false, 6},
-		{"../campaigns", "billing.go", map[string][]int{"fmt.Sprintf": {0}}, false, 3},
-		{"../creatives/feed", "*.go", map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}, "fail": {1}, "Reason": {0}}, true, 50},
-		{"../creatives/media", "*.go", map[string][]int{"refuse": {0}}, false, 25},
+		{".", "*.go", map[string][]int{"add": {1}, "failure": {1}, "plainProblem": {3}}, false, 150, nil},
+		{".", "segment_import.go", map[string][]int{"reject": {2}, "fmt.Errorf": {0}, "errors.New": {0}}, true, 10, nil},
+		{"store", "*.go", map[string][]int{"fmt.Errorf": {0}}, false, 15, nil}, // those that end in a limit
+		{"fetch", "*.go", wrapped, false, 10, nil},
+		{"webhook", "*.go", wrapped, false, 8, nil},
+		{"../campaigns", "*.go", map[string][]int{"fail": {1, 2}, "syntaxError": {2, 3}, "take": {1, 2}, "didYouMean": {}}, false, 70, nil},
+		{"../campaigns", "check.go", map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}, "bad": {1}}, false, 10, nil},
+		{"../campaigns", "goal.go", map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}, "bad": {1}}, false, 6, nil},
+		{"../campaigns", "billing.go", map[string][]int{"fmt.Sprintf": {0}}, false, 3, nil},
+		{"../creatives/feed", "*.go", map[string][]int{"fmt.Errorf": {0}, "errors.New": {0}, "fail": {1}, "Reason": {0}}, true, 50, nil},
+		{"../creatives/media", "*.go", map[string][]int{"refuse": {0}}, false, 25, nil},
+		{"../bidder", "explain.go", explained, false, 14, nil},
+		{"../bidder", "explain_rules.go", nil, false, 28, []string{"requestDetail", "detail"}},
+		{"../bidder", "explain_leases.go", explained, false, 2, nil},
+		{"../bidder", "frequency.go", explained, false, 2, nil},
+		{"../bidder", "clickloss.go", explained, false, 2, nil},
+		{"../bidder", "goal.go", nil, false, 5, []string{"detail"}},
+		{"../bidder", "bidder.go", nil, false, 5, []string{"Ready"}},
 	}
 }
 
@@ -108,6 +119,16 @@ func messagesOf(t *testing.T, file string, src *source) (out []string) {
 			if key, ok := n.Key.(*ast.Ident); ok && src.calls[key.Name] != nil {
 				take(n.Value, "")
 			}
+		case *ast.AssignStmt:
+			for i, to := range n.Lhs {
+				if src.calls[nameIn(to)] != nil && len(n.Rhs) == len(n.Lhs) {
+					take(n.Rhs[i], "")
+				}
+			}
+		case *ast.FuncDecl:
+			if slices.Contains(src.says, n.Name.Name) {
+				said(n, func(e ast.Expr) { take(e, "") })
+			}
 		case *ast.ReturnStmt:
 			if src.returns && len(n.Results) > 1 {
 				take(n.Results[len(n.Results)-1], "")
@@ -116,6 +137,36 @@ func messagesOf(t *testing.T, file string, src *source) (out []string) {
 		return true
 	})
 	return out
+}
+
+// said takes what a function returns last, and the elements of its lists.
+func said(f *ast.FuncDecl, take func(ast.Expr)) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ReturnStmt:
+			if len(n.Results) > 0 {
+				take(n.Results[len(n.Results)-1])
+			}
+		case *ast.CompositeLit:
+			if _, ok := n.Type.(*ast.ArrayType); ok {
+				for _, e := range n.Elts {
+					take(e)
+				}
+			}
+		}
+		return true
+	})
+}
+
+// nameIn is the name of what is assigned to: x, or the X of a.X.
+func nameIn(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
 }
 
 // ended is the text of the store's error that a call wraps, if the console
@@ -190,7 +241,7 @@ func shapeOf(format string) string {
 // without what wraps it.
 func phrased(book *phrases.Book, words map[string]string, format string) bool {
 	for _, f := range []string{format, strings.TrimPrefix(format, "%w: "), strings.TrimSuffix(format, " (%w)")} {
-		for _, fill := range []string{"7", "is missing", "the end", "renamed", "campaign 7", "a string", "a number", "it is empty", "port 7"} {
+		for _, fill := range []string{"7", "is missing", "the end", "renamed", "campaign 7", "a string", "a number", "it is empty", "port 7", "empty", "banner", "shop"} {
 			text := verb.ReplaceAllStringFunc(f, func(m string) string {
 				if m == "%q" {
 					return `"7"`

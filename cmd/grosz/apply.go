@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -43,8 +45,10 @@ type applyConfig struct {
 	Shop    int           `config:"shop" help:"the shop's number, where neither the file nor the key tells it" default:"0"`
 	KeyFile string        `config:"key-file" help:"file that holds a key of the shop with scope write (read is enough to compare and export); else the variable GROSZ_API_KEY has the key"`
 	DryRun  bool          `config:"dry-run" help:"only show what would change"`
-	Prune   bool          `config:"prune" help:"delete segments and campaigns that the file does not have"`
+	Prune   bool          `config:"prune" help:"delete what the file does not have, in the sections that it has"`
 	Export  bool          `config:"export" help:"write the shop as it is to standard output, as a file"`
+	Lists   string        `config:"lists" help:"with --export: a directory that takes lists of more than 200 entries, a file each"`
+	Secrets string        `config:"secrets" help:"a file that takes the secrets of new webhooks, a line of JSON each; they are told once"`
 	Timeout time.Duration `config:"timeout" help:"for how long the console may take for one answer" default:"1m"`
 }
 
@@ -60,8 +64,11 @@ func (c *applyConfig) Validate() error {
 	if c.Shop < 0 {
 		errs = append(errs, errors.New("--shop: the shop's number"))
 	}
-	if c.Export && (c.File != "" || c.DryRun || c.Prune) {
-		errs = append(errs, errors.New("--export takes neither --file nor --dry-run nor --prune"))
+	if c.Export && (c.File != "" || c.DryRun || c.Prune || c.Secrets != "") {
+		errs = append(errs, errors.New("--export takes neither --file nor --dry-run nor --prune nor --secrets"))
+	}
+	if !c.Export && c.Lists != "" {
+		errs = append(errs, errors.New("--lists is for --export: a file names its lists itself"))
 	}
 	if c.Timeout <= 0 {
 		errs = append(errs, errors.New("--timeout must be above zero"))
@@ -109,7 +116,7 @@ func applyFile(ctx context.Context, e env, role string, args []string) (changed 
 	client := &apply.Client{URL: c.Console, Key: key, Shop: uint32(c.Shop), HTTP: &http.Client{Timeout: c.Timeout}}
 	var file *apply.File
 	if !c.Export {
-		if file, err = readShopFile(c.File); err != nil {
+		if file, err = readShopFile(c.File, e.environ); err != nil {
 			return false, err
 		}
 		if client.Shop == 0 {
@@ -124,9 +131,18 @@ func applyFile(ctx context.Context, e env, role string, args []string) (changed 
 		}
 	}
 	if c.Export {
-		return false, client.Export(ctx, e.out)
+		return false, exportShop(ctx, client, c.Lists, e.out)
 	}
-	r, err := client.Apply(ctx, file, apply.Options{DryRun: c.DryRun, Prune: c.Prune, File: c.File, Out: e.out})
+	o := apply.Options{DryRun: c.DryRun, Prune: c.Prune, File: c.File, Out: e.out}
+	if c.Secrets != "" && !c.DryRun {
+		f, err := os.OpenFile(c.Secrets, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return false, fmt.Errorf("--secrets: %w", err)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		o.Secret = secretsInto(f)
+	}
+	r, err := client.Apply(ctx, file, o)
 	if err != nil {
 		return false, err
 	}
@@ -135,6 +151,30 @@ func applyFile(ctx context.Context, e env, role string, args []string) (changed 
 	}
 	fmt.Fprintln(e.out, r)
 	return r.Any(), nil
+}
+
+func exportShop(ctx context.Context, client *apply.Client, lists string, out io.Writer) error {
+	if lists != "" {
+		if err := os.MkdirAll(lists, 0o750); err != nil {
+			return fmt.Errorf("--lists: %w", err)
+		}
+	}
+	return client.Export(ctx, out, apply.ExportOptions{Lists: lists})
+}
+
+// secretsInto writes the secrets of webhooks, each kept before anything else
+// is done.
+func secretsInto(f *os.File) func(id uint32, address, secret string) error {
+	return func(id uint32, address, secret string) error {
+		line, err := json.Marshal(map[string]any{"webhook": id, "url": address, "secret": secret})
+		if err != nil {
+			return err
+		}
+		if _, err := f.Write(append(line, '\n')); err != nil {
+			return err
+		}
+		return f.Sync()
+	}
 }
 
 // longFile writes -f as --file.
@@ -148,7 +188,7 @@ func longFile(args []string) []string {
 	return out
 }
 
-func readShopFile(name string) (*apply.File, error) {
+func readShopFile(name string, environ []string) (*apply.File, error) {
 	in := io.Reader(os.Stdin)
 	if name != "-" {
 		f, err := os.Open(name)
@@ -165,7 +205,11 @@ func readShopFile(name string) (*apply.File, error) {
 	if len(b) > apply.MaxFile {
 		return nil, fmt.Errorf("%s has more than %d bytes", name, apply.MaxFile)
 	}
-	return apply.Read(name, b)
+	o := apply.Outside{Env: func(name string) (string, bool) { return variable(environ, name) }}
+	if name != "-" {
+		o.Dir = filepath.Dir(name)
+	}
+	return apply.Read(name, b, o)
 }
 
 // apiKey is the key of a file, or of the environment: never an argument, which
@@ -178,10 +222,18 @@ func apiKey(environ []string, file string) (string, error) {
 		}
 		return strings.TrimSpace(string(b)), nil
 	}
-	for _, kv := range environ {
-		if v, ok := strings.CutPrefix(kv, "GROSZ_API_KEY="); ok && v != "" {
-			return v, nil
-		}
+	if v, ok := variable(environ, "GROSZ_API_KEY"); ok && v != "" {
+		return v, nil
 	}
 	return "", errors.New("a key is needed: --key-file FILE, or the variable GROSZ_API_KEY")
+}
+
+// variable is one of the environment.
+func variable(environ []string, name string) (string, bool) {
+	for _, kv := range environ {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v, true
+		}
+	}
+	return "", false
 }

@@ -205,6 +205,9 @@ func (v *marketer) inPolish(shop, id string) {
 		if p == "why" {
 			v.click("#ask button.main", "Zapytaj")
 			v.until("the explanation", `document.querySelector("#answer .box.good, #answer .box.warn")`)
+			var english []string // what the bidder says beside a rule, but for predicates
+			v.eval(`[...document.querySelectorAll("#answer li .sub")].filter(e => !e.querySelector("code")).map(e => e.textContent).filter(s => /\b(the|are|is|of|than|whose|nobody)\b/.test(s))`, &english)
+			require.Empty(v.t, english, "details of an explanation")
 		}
 		v.reported("no mistake", settledJS+` && !document.querySelector(".box.bad")`)
 		// A key of a text, where a text should be: forecast.reach, state.running.

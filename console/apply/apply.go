@@ -7,21 +7,22 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"github.com/grosz/grosz/campaigns"
 )
 
 // Options say how a file is applied.
 type Options struct {
 	// DryRun only compares and checks.
 	DryRun bool
-	// Prune deletes segments and campaigns that are not in the file, of the
-	// sections that it has.
+	// Prune deletes what is not in the file, of the sections that it has.
 	Prune bool
 	// File is its name, for messages.
 	File string
 	// Out takes the difference.
 	Out io.Writer
+	// Secret takes the secret of a webhook that was made, which nobody can read
+	// again; address is without the values of its query. Without it no webhook
+	// is made.
+	Secret func(id uint32, address, secret string) error
 }
 
 // Result counts what was done, or in a dry run would be.
@@ -66,195 +67,84 @@ func (c *Client) Apply(ctx context.Context, f *File, o Options) (Result, error) 
 	}
 	for i := range steps {
 		s := &steps[i]
+		if s.kind == listKind && s.entry != nil {
+			if err := c.tellList(ctx, s); err != nil {
+				return r, err
+			}
+		}
 		s.print(o.Out)
 		if o.DryRun {
 			continue
 		}
-		if err := c.do(ctx, s); err != nil {
+		if err := c.do(ctx, s, o); err != nil {
 			return r, s.blame(err, o)
 		}
 	}
 	return r, nil
 }
 
-// plan is what is to be done, in an order in which it can: segments before the
-// campaigns that name them, and deleted after.
-func plan(f *File, now *state, o Options) (steps []step, r Result, err error) {
-	add := func(s *step) {
-		switch {
-		case s == nil:
-			r.Same++
-			return
-		case s.delete:
-			r.Deleted++
-		case s.live == nil:
-			r.Made++
-		default:
-			r.Changed++
-		}
-		steps = append(steps, *s)
+// title names a document, for people.
+func title(k kind, name string) string {
+	if k.known == "" {
+		return k.one
 	}
-	if f.settings != nil {
-		add(settingsStep(f.settings, now.settings))
-	}
-	var wrong []error
-	gone := map[string][]*live{}
-	for _, part := range []struct {
-		k    kind
-		want []*entry
-		have []*live
-	}{{segmentKind, f.segments, now.segments}, {campaignKind, f.campaigns, now.campaigns}} {
-		if !f.has[part.k.section] {
-			continue
-		}
-		found := map[*live]*entry{}
-		for _, e := range part.want {
-			l, err := find(e, part.have, o.File)
-			if err == nil && l != nil && found[l] != nil {
-				err = &Mistake{o.File, e.line, e.at, fmt.Sprintf("is the same %s as the entry in line %d", e.kind.one, found[l].line)}
-			}
-			if err != nil {
-				wrong = append(wrong, err)
-				continue
-			}
-			if l != nil {
-				found[l] = e
-			}
-			add(stepOf(e, l))
-		}
-		for _, l := range part.have {
-			if found[l] == nil {
-				gone[part.k.section] = append(gone[part.k.section], l)
-			}
-		}
-	}
-	for _, k := range []kind{campaignKind, segmentKind} {
-		for _, l := range gone[k.section] {
-			if o.Prune {
-				add(&step{kind: k, live: l, delete: true})
-				continue
-			}
-			r.Left++
-			fmt.Fprintf(o.Out, "%s %q is not in the file: left alone, --prune deletes it\n", k.one, l.name())
-		}
-	}
-	return steps, r, errors.Join(wrong...)
+	return fmt.Sprintf("%s %q", k.one, name)
 }
 
-// find is the document that an entry is about; nil for a new one.
-func find(e *entry, have []*live, file string) (*live, error) {
-	var found []*live
-	for _, l := range have {
-		if e.id != 0 && l.id == e.id || e.id == 0 && entryKey(e.kind, l.name()) == entryKey(e.kind, e.name()) {
-			found = append(found, l)
-		}
-	}
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return nil, &Mistake{file, e.line, e.at, fmt.Sprintf("%d %s are named %q: say which by its id", len(found), e.kind.section, e.name())}
-	case e.id != 0:
-		return nil, &Mistake{file, e.line, e.at + ".id", fmt.Sprintf("the shop has no %s %d", e.kind.one, e.id)}
-	}
-	return nil, nil
-}
-
-// settingsStep looks at the fields that the file names, and at no others.
-func settingsStep(e *entry, l *live) *step {
-	have, want := plain(l.doc).(map[string]any), plain(e.doc).(map[string]any)
-	for name := range have {
-		if !e.named[name] {
-			delete(have, name)
-		}
-	}
-	patch, list := mergePatch(have, want, "")
-	if patch == nil {
-		return nil
-	}
-	return &step{kind: e.kind, entry: e, live: l, body: patch, list: list}
-}
-
-func stepOf(e *entry, l *live) *step {
-	if l == nil {
-		body := plain(e.doc).(map[string]any)
-		_, list := mergePatch(map[string]any{}, body, "")
-		return &step{kind: e.kind, entry: e, body: body, list: list}
-	}
-	want, wants := e.doc.(*campaigns.Campaign)
-	if wants {
-		keepIDs(want.Creatives, l.doc.(*campaigns.Campaign).Creatives)
-	}
-	patch, list := mergePatch(plain(l.doc).(map[string]any), plain(e.doc).(map[string]any), "")
-	if wants && patch["creatives"] == nil && !sameIDs(want.Creatives, l.doc.(*campaigns.Campaign).Creatives) {
-		list = append(list, change{"creatives", "their order", "another"})
-		if patch == nil {
-			patch = map[string]any{}
-		}
-		patch["creatives"] = nil
-	}
-	if patch == nil {
-		return nil
-	}
-	if _, ok := patch["creatives"]; ok {
-		patch["creatives"] = withIDs(want.Creatives)
-	}
-	return &step{kind: e.kind, entry: e, live: l, body: patch, list: list}
-}
-
-func sameIDs(a, b []campaigns.Creative) bool {
-	for i := range a {
-		if i >= len(b) || a[i].ID != b[i].ID {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
-
-// withIDs is a list of creatives in which those that stay are named.
-func withIDs(list []campaigns.Creative) []any {
-	out := make([]any, len(list))
-	for i := range list {
-		m := plain(list[i]).(map[string]any)
-		if list[i].ID != 0 {
-			m["id"] = list[i].ID
-		}
-		out[i] = m
-	}
-	return out
-}
-
-func (s *step) name() string {
-	if s.entry != nil {
-		return s.entry.name()
-	}
-	return s.live.name()
-}
+func (s *step) title() string { return title(s.kind, s.name()) }
 
 func (s *step) print(w io.Writer) {
 	switch {
-	case s.kind == settingsKind:
-		fmt.Fprintln(w, "settings")
 	case s.delete:
-		fmt.Fprintf(w, "%s %q: delete\n", s.kind.one, s.name())
+		fmt.Fprintf(w, "%s: delete\n", s.title())
 	case s.live == nil:
-		fmt.Fprintf(w, "%s %q: new\n", s.kind.one, s.name())
+		fmt.Fprintf(w, "%s: new\n", s.title())
 	default:
-		fmt.Fprintf(w, "%s %q\n", s.kind.one, s.name())
+		fmt.Fprintln(w, s.title())
 	}
 	for _, c := range s.list {
 		printChange(w, c)
 	}
 }
 
-func (c *Client) do(ctx context.Context, s *step) error {
+func (c *Client) do(ctx context.Context, s *step, o Options) error {
+	a := &ask{method: http.MethodPatch, path: c.path(s.kind, s.live)}
+	if s.live != nil {
+		a.match = s.live.version
+	}
 	switch {
 	case s.delete:
-		return c.call(ctx, http.MethodDelete, c.path(s.kind, s.live.id), s.live.version, nil, nil)
+		a.method = http.MethodDelete
+		return c.callFor(ctx, a, nil, nil)
+	case s.kind == feedKind:
+		a.method, a.fresh = http.MethodPut, s.live == nil
+	case s.kind == listKind:
+		l := s.entry.doc.(*List)
+		a.method, a.fresh, a.path = http.MethodPut, s.live == nil, c.path(listKind, &live{doc: l})
+		a.mime, a.body = "text/plain", []byte(strings.Join(l.held, "\n"))
+		return c.callFor(ctx, a, nil, nil)
 	case s.live == nil:
-		return c.call(ctx, http.MethodPost, c.path(s.kind, 0), 0, s.body, nil)
+		a.method = http.MethodPost
 	}
-	return c.call(ctx, http.MethodPatch, c.path(s.kind, s.live.id), s.live.version, s.body, nil)
+	if s.live == nil && s.kind == webhookKind {
+		return c.makeWebhook(ctx, a, s, o)
+	}
+	return c.callFor(ctx, a, s.body, nil)
+}
+
+// makeWebhook makes a webhook and hands on its secret.
+func (c *Client) makeWebhook(ctx context.Context, a *ask, s *step, o Options) error {
+	var made struct {
+		ID     uint32 `json:"id"`
+		Secret string `json:"secret"`
+	}
+	if err := c.callFor(ctx, a, s.body, &made); err != nil {
+		return err
+	}
+	if err := o.Secret(made.ID, s.name(), made.Secret); err != nil {
+		return fmt.Errorf("webhook %d was made, and its secret could not be written: delete it, and apply again: %w", made.ID, err)
+	}
+	return nil
 }
 
 // mistake finds the line of a field, or of the nearest around it.
@@ -266,20 +156,20 @@ func (e *entry) mistake(file, field, msg string) error {
 			break
 		}
 	}
-	return &Mistake{file, line, join(e.at, field), msg}
+	return &Mistake{file, line, join(e.at, field), e.keepSecrets(msg)}
 }
 
 // blame says which line of the file a refusal is about.
 func (s *step) blame(err error, o Options) error {
 	var refused *Refusal
 	if !errors.As(err, &refused) {
-		return fmt.Errorf("%s %q: %w", s.kind.one, s.name(), err)
+		return fmt.Errorf("%s: %w", s.title(), err)
 	}
 	if refused.Status == http.StatusPreconditionFailed {
-		return fmt.Errorf("%s %q was changed by somebody else meanwhile: apply again: %w", s.kind.one, s.name(), err)
+		return fmt.Errorf("%s was changed by somebody else meanwhile: apply again: %w", s.title(), err)
 	}
 	if s.entry == nil {
-		return fmt.Errorf("%s %q: %w", s.kind.one, s.name(), err)
+		return fmt.Errorf("%s: %w", s.title(), err)
 	}
 	var wrong []error
 	for _, e := range refused.Errors {

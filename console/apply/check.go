@@ -16,18 +16,7 @@ func check(f *File, now *state, steps []step, o Options) error {
 	if err != nil {
 		return err
 	}
-	segments := map[string]bool{}
-	for _, l := range now.segments {
-		segments[entryKey(segmentKind, l.name())] = true
-	}
-	for i := range steps {
-		if s := &steps[i]; s.kind == segmentKind && s.live != nil { // renamed or deleted
-			delete(segments, entryKey(segmentKind, s.live.name()))
-		}
-	}
-	for _, e := range f.segments {
-		segments[entryKey(segmentKind, e.name())] = true
-	}
+	segments, lists := after(segmentKind, f, now, steps), after(listKind, f, now, steps)
 	var wrong []error
 	note := func(s *step, field string, err error) {
 		var syntax *campaigns.SyntaxError
@@ -40,6 +29,17 @@ func check(f *File, now *state, steps []step, o Options) error {
 		}
 	}
 	has := func(key string) bool { return segments[key] }
+	targets := func(s *step, field, expr string) {
+		err := campaigns.CheckTargetingNamed(expr, shop, has)
+		note(s, field, err)
+		if names, bad := campaigns.ListsIn(expr); err == nil && bad == nil {
+			for _, n := range names {
+				if !lists[n] {
+					note(s, field, fmt.Errorf("the shop has no list %q, and the file none that is new", n))
+				}
+			}
+		}
+	}
 	for i := range steps {
 		s := &steps[i]
 		if s.entry == nil {
@@ -52,16 +52,33 @@ func check(f *File, now *state, steps []step, o Options) error {
 			}
 		case *campaigns.Campaign:
 			if s.body["targeting"] != nil {
-				note(s, "targeting", campaigns.CheckTargetingNamed(d.Targeting, shop, has))
+				targets(s, "targeting", d.Targeting)
 			}
 			if bid, _ := s.body["bid"].(map[string]any); bid["boosts"] != nil {
 				for k, b := range d.Bid.Boosts {
-					note(s, fmt.Sprintf("bid.boosts[%d].when", k), campaigns.CheckTargetingNamed(b.When, shop, has))
+					targets(s, fmt.Sprintf("bid.boosts[%d].when", k), b.When)
 				}
 			}
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// after are the keys of the documents of a kind that there will be.
+func after(k kind, f *File, now *state, steps []step) map[string]bool {
+	keys := map[string]bool{}
+	for _, l := range now.parts[k.section] {
+		keys[keyOf(l.doc)] = true
+	}
+	for i := range steps {
+		if s := &steps[i]; s.kind == k && s.live != nil { // renamed or deleted
+			delete(keys, keyOf(s.live.doc))
+		}
+	}
+	for _, e := range f.parts[k.section] {
+		keys[keyOf(e.doc)] = true
+	}
+	return keys
 }
 
 // shopOf is what expressions are checked against: the shop's currency as it

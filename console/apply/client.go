@@ -49,28 +49,56 @@ func (r *Refusal) Error() string {
 // maxAnswer bounds an answer: a page of campaigns with long lists.
 const maxAnswer = 256 << 20
 
-// call sends a request; body and out may be nil. match is the version that
-// must be there, 0 for none.
+// ask is a request.
+type ask struct {
+	method, path string
+	match        int64 // the version that must be there; 0 for any
+	fresh        bool  // nothing may be there
+	mime         string
+	body         []byte
+}
+
+// call sends JSON and reads JSON; body and out may be nil. match is the version
+// that must be there, 0 for any.
 func (c *Client) call(ctx context.Context, method, path string, match int64, body, out any) error {
-	var raw []byte
+	return c.callFor(ctx, &ask{method: method, path: path, match: match}, body, out)
+}
+
+func (c *Client) callFor(ctx context.Context, a *ask, body, out any) error {
 	if body != nil {
 		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			return fmt.Errorf("%s %s: %w", method, path, err)
+		if a.body, err = json.Marshal(body); err != nil {
+			return fmt.Errorf("%s %s: %w", a.method, a.path, err)
 		}
+		a.mime = "application/json"
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+"/api/v1"+path, bytes.NewReader(raw))
+	b, err := c.send(ctx, a)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("%s %s: the answer is no JSON of ours: %w", a.method, a.path, err)
+	}
+	return nil
+}
+
+// send sends a request and returns the body of the answer, or a *Refusal.
+func (c *Client) send(ctx context.Context, a *ask) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, a.method, strings.TrimSuffix(c.URL, "/")+"/api/v1"+a.path, bytes.NewReader(a.body))
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: %w", a.method, a.path, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Key)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if a.mime != "" {
+		req.Header.Set("Content-Type", a.mime)
 	}
-	if match != 0 {
-		req.Header.Set("If-Match", `"`+strconv.FormatInt(match, 10)+`"`)
+	if a.match != 0 {
+		req.Header.Set("If-Match", `"`+strconv.FormatInt(a.match, 10)+`"`)
 	}
-	if method == http.MethodPost {
+	if a.fresh {
+		req.Header.Set("If-None-Match", "*")
+	}
+	if a.method == http.MethodPost {
 		var id [16]byte
 		_, _ = rand.Read(id[:]) // never fails, by its contract
 		req.Header.Set("Idempotency-Key", hex.EncodeToString(id[:]))
@@ -81,36 +109,38 @@ func (c *Client) call(ctx context.Context, method, path string, match int64, bod
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the console: %w", err)
+		return nil, fmt.Errorf("ask the console: %w", err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: read the answer: %w", a.method, a.path, err)
 	}
 	if res.StatusCode >= 300 {
 		refused := &Refusal{Detail: http.StatusText(res.StatusCode)}
 		_ = json.Unmarshal(b, refused) // what is no problem document has only its status
 		refused.Status = res.StatusCode
-		return refused
+		return nil, refused
 	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(b, out); err != nil {
-		return fmt.Errorf("%s %s: the answer is no JSON of ours: %w", method, path, err)
-	}
-	return nil
+	return b, nil
 }
 
-func (c *Client) path(k kind, id uint32) string {
+// path is that of a section; of a document where there is one.
+func (c *Client) path(k kind, l *live) string {
 	p := "/shops/" + strconv.FormatUint(uint64(c.Shop), 10)
-	if k == settingsKind {
+	switch {
+	case k == settingsKind:
 		return p
+	case k == feedKind:
+		return p + "/feed/source"
 	}
 	p += "/" + k.section
-	if id != 0 {
-		p += "/" + strconv.FormatUint(uint64(id), 10)
+	switch {
+	case l == nil:
+	case k == listKind:
+		p += "/" + url.PathEscape(l.doc.(*List).Name)
+	default:
+		p += "/" + strconv.FormatUint(uint64(l.id), 10)
 	}
 	return p
 }
@@ -138,32 +168,43 @@ type live struct {
 	doc     any
 }
 
-func (l *live) name() string { return reflect.ValueOf(l.doc).Elem().FieldByName("Name").String() }
+func (l *live) name() string { return nameOf(l.doc) }
 
 // state is all of a shop that a file may say.
 type state struct {
-	settings            *live
-	segments, campaigns []*live
+	settings *live
+	feed     *live              // without a URL there is none
+	parts    map[string][]*live // by section
 }
 
 func (c *Client) state(ctx context.Context) (*state, error) {
-	s := &state{}
-	var raw json.RawMessage
-	if err := c.call(ctx, http.MethodGet, c.path(settingsKind, 0), 0, nil, &raw); err != nil {
-		return nil, fmt.Errorf("shop %d: %w", c.Shop, err)
+	s := &state{parts: map[string][]*live{}}
+	for _, one := range []struct {
+		k  kind
+		to **live
+	}{{settingsKind, &s.settings}, {feedKind, &s.feed}} {
+		var raw json.RawMessage
+		err := c.call(ctx, http.MethodGet, c.path(one.k, nil), 0, nil, &raw)
+		if err == nil {
+			*one.to, err = readLive(one.k, raw)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shop %d: %w", c.Shop, err)
+		}
 	}
-	var err error
-	if s.settings, err = readLive(settingsKind, raw); err != nil {
-		return nil, err
+	for _, k := range parts() {
+		var err error
+		if s.parts[k.section], err = c.list(ctx, k); err != nil {
+			return nil, err
+		}
 	}
-	if s.segments, err = c.list(ctx, segmentKind); err != nil {
-		return nil, err
-	}
-	s.campaigns, err = c.list(ctx, campaignKind)
-	return s, err
+	return s, nil
 }
 
 func readLive(k kind, raw json.RawMessage) (*live, error) {
+	if k == listKind {
+		return readList(raw)
+	}
 	var head struct {
 		ID      uint32 `json:"id"`
 		Version int64  `json:"version"`
@@ -182,7 +223,10 @@ func (c *Client) list(ctx context.Context, k kind) (out []*live, err error) {
 			Items []json.RawMessage `json:"items"`
 			Next  string            `json:"next"`
 		}
-		path := c.path(k, 0) + "?limit=500"
+		path := c.path(k, nil)
+		if k != listKind { // all of them are one page
+			path += "?limit=500"
+		}
 		if cursor != "" {
 			path += "&cursor=" + url.QueryEscape(cursor)
 		}
@@ -200,13 +244,4 @@ func (c *Client) list(ctx context.Context, k kind) (out []*live, err error) {
 			return out, nil
 		}
 	}
-}
-
-// Export writes the file of a shop as it is now.
-func (c *Client) Export(ctx context.Context, w io.Writer) error {
-	s, err := c.state(ctx)
-	if err != nil {
-		return err
-	}
-	return writeFile(w, c.Shop, s)
 }

@@ -79,15 +79,18 @@ func changesOf(field string, h, w any) (out []change) {
 }
 
 func show(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it is for reading
+	if err := enc.Encode(v); err != nil {
 		return fmt.Sprint(v)
 	}
+	s := strings.TrimSuffix(b.String(), "\n")
 	const most = 400 // a list of domains is not for reading here
-	if s := string(b); len(s) > most {
+	if len(s) > most {
 		return strings.ToValidUTF8(s[:most], "") + "… (" + strconv.Itoa(len(s)) + " bytes)"
 	}
-	return string(b)
+	return s
 }
 
 // printChange writes a change as a line.

@@ -2,9 +2,11 @@ package apply
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/grosz/grosz/campaigns"
+	"github.com/grosz/grosz/internal/money"
 )
 
 // Settings are what a shop may set of itself; fees, credit and whether it is
@@ -24,18 +26,60 @@ type Settings struct {
 	ViewWindow      uint32   `json:"view_window,omitempty"`
 }
 
+// FeedSource is where the feed is fetched from; none without a URL.
+type FeedSource struct {
+	URL          string `json:"url,omitempty"`
+	Format       string `json:"format,omitempty"`
+	EveryMinutes int    `json:"every_minutes,omitempty"`
+}
+
+// Webhook is where alerts go. Its secret is the console's to give.
+type Webhook struct {
+	URL          string     `json:"url"`
+	Kinds        []string   `json:"kinds"`
+	CostPerOrder money.Nano `json:"cost_per_order,omitempty"`
+}
+
 // kind is a sort of entry.
 type kind struct {
-	section string // of the file, and of the API's path
-	one     string // as people call it
-	typ     reflect.Type
+	section  string // of the file, and of the API's path
+	one      string // as people call it
+	typ      reflect.Type
+	numbered bool   // an id may tell which one it is
+	known    string // the field by which it is known
 }
 
 var (
-	settingsKind = kind{"settings", "settings", reflect.TypeFor[Settings]()}
-	segmentKind  = kind{"segments", "segment", reflect.TypeFor[campaigns.Segment]()}
-	campaignKind = kind{"campaigns", "campaign", reflect.TypeFor[campaigns.Campaign]()}
+	settingsKind = kind{"settings", "settings", reflect.TypeFor[Settings](), false, ""}
+	feedKind     = kind{"feed", "feed source", reflect.TypeFor[FeedSource](), false, ""}
+	listKind     = kind{"lists", "list", reflect.TypeFor[List](), false, "name"}
+	segmentKind  = kind{"segments", "segment", reflect.TypeFor[campaigns.Segment](), true, "name"}
+	campaignKind = kind{"campaigns", "campaign", reflect.TypeFor[campaigns.Campaign](), true, "name"}
+	webhookKind  = kind{"webhooks", "webhook", reflect.TypeFor[Webhook](), true, "url"}
 )
+
+// parts are the sections that are lists, those first that others name. What is
+// deleted goes in the other order.
+func parts() []kind { return []kind{listKind, segmentKind, campaignKind, webhookKind} }
+
+// nameOf is what a document is called, for people.
+func nameOf(doc any) string {
+	switch d := doc.(type) {
+	case *Settings, *FeedSource:
+		return ""
+	case *Webhook:
+		return Hide(d.URL)
+	}
+	return reflect.ValueOf(doc).Elem().FieldByName("Name").String()
+}
+
+// keyOf is the form in which names are compared.
+func keyOf(doc any) string {
+	if _, ok := doc.(*campaigns.Segment); ok {
+		return campaigns.SegmentKey(nameOf(doc))
+	}
+	return strings.TrimSpace(nameOf(doc))
+}
 
 // given are fields that the console gives; a file has none of them. An id may
 // stand in an entry itself, to tell which one it is.
@@ -73,6 +117,13 @@ func settle(doc any) {
 		for i := range d.Creatives {
 			settleCreative(&d.Creatives[i])
 		}
+	case *FeedSource:
+		if d.EveryMinutes == 0 && d.URL != "" {
+			d.EveryMinutes = 60
+		}
+	case *Webhook:
+		slices.Sort(d.Kinds)
+		d.Kinds = slices.Compact(d.Kinds)
 	case *campaigns.Segment:
 		if d.Source == "" && d.Expression != "" {
 			d.Source = campaigns.SegmentRule

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
-
-	"github.com/grosz/grosz/campaigns"
 )
 
 // MaxFile bounds a file, bytes.
@@ -24,10 +22,10 @@ const MaxFile = 32 << 20
 // File is what a shop is to be.
 type File struct {
 	// Shop is the shop's id; 0 if the file does not say.
-	Shop      uint32
-	settings  *entry
-	segments  []*entry
-	campaigns []*entry
+	Shop     uint32
+	settings *entry
+	feed     *entry
+	parts    map[string][]*entry // by section
 	// Which sections are there: others are left alone.
 	has map[string]bool
 }
@@ -41,9 +39,11 @@ type entry struct {
 	doc   any            // a pointer to the kind's type
 	lines map[string]int // by field: "bid.cpm", "creatives[0].title"
 	named map[string]bool
+	// given are values of the environment in the entry, by the variable.
+	given map[string]string
 }
 
-func (e *entry) name() string { return reflect.ValueOf(e.doc).Elem().FieldByName("Name").String() }
+func (e *entry) name() string { return nameOf(e.doc) }
 
 // Mistake is something wrong with the file.
 type Mistake struct {
@@ -62,11 +62,19 @@ func (m *Mistake) Error() string {
 	return s + m.Msg
 }
 
+// Outside is what a file may name that stands outside of it.
+type Outside struct {
+	// Env is asked for what ${NAME} in an address stands for; nil knows none.
+	Env func(name string) (string, bool)
+	// Dir is where the files of lists are; empty is the working directory.
+	Dir string
+}
+
 // Read reads a file; name is for messages. The error joins a *Mistake for all
 // that is wrong with it.
-func Read(name string, b []byte) (*File, error) {
-	r := &reader{file: name}
-	f := &File{has: map[string]bool{}}
+func Read(name string, b []byte, o Outside) (*File, error) {
+	r := &reader{file: name, out: o}
+	f := &File{has: map[string]bool{}, parts: map[string][]*entry{}}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var root yaml.Node
 	if err := dec.Decode(&root); errors.Is(err, io.EOF) {
@@ -82,14 +90,16 @@ func Read(name string, b []byte) (*File, error) {
 	for key, value := range r.fields(top, "") {
 		r.section(f, key, value)
 	}
-	r.names(f.segments)
-	r.names(f.campaigns)
+	for _, k := range parts() {
+		r.names(f.parts[k.section])
+	}
 	return f, errors.Join(r.wrong...)
 }
 
 // reader notes what is wrong.
 type reader struct {
 	file  string
+	out   Outside
 	wrong []error
 }
 
@@ -127,8 +137,11 @@ func (r *reader) fields(n *yaml.Node, at string) func(func(*yaml.Node, *yaml.Nod
 }
 
 func join(at, name string) string {
-	if at == "" {
+	switch {
+	case at == "":
 		return name
+	case name == "":
+		return at
 	}
 	return at + "." + name
 }
@@ -144,12 +157,18 @@ func (r *reader) section(f *File, key, value *yaml.Node) {
 		f.Shop = uint32(n)
 	case "settings":
 		f.settings = r.entry(settingsKind, "settings", value)
-	case "segments":
-		f.segments = r.list(segmentKind, value)
-	case "campaigns":
-		f.campaigns = r.list(campaignKind, value)
+	case "feed":
+		if value.Tag != "!!null" {
+			f.feed = r.entry(feedKind, "feed", value)
+		}
 	default:
-		r.bad(key, "", "%q is none of shop, settings, segments, campaigns", key.Value)
+		for _, k := range parts() {
+			if k.section == key.Value {
+				f.parts[k.section] = r.list(k, value)
+				return
+			}
+		}
+		r.bad(key, "", "%q is none of shop, settings, feed, lists, segments, campaigns, webhooks", key.Value)
 	}
 }
 
@@ -172,6 +191,7 @@ func (r *reader) entry(k kind, at string, n *yaml.Node) *entry {
 	e := &entry{kind: k, at: at, line: n.Line, doc: v.Interface(), lines: map[string]int{}, named: map[string]bool{}}
 	r.object(e, v.Elem(), "", n)
 	settle(e.doc)
+	r.outside(e)
 	return e
 }
 
@@ -180,25 +200,20 @@ func (r *reader) names(list []*entry) {
 	seen := map[string]int{}
 	for _, e := range list {
 		at := &yaml.Node{Line: e.line}
-		key := entryKey(e.kind, e.name())
+		key := keyOf(e.doc)
+		if h, ok := e.doc.(*Webhook); ok {
+			key = h.URL
+		}
 		switch {
 		case key == "":
-			r.bad(at, e.at+".name", "is missing")
+			r.bad(at, join(e.at, e.kind.known), "is missing")
 		case e.id == 0 && seen[key] > 0:
-			r.bad(at, e.at+".name", "%q is also the name of the entry in line %d", e.name(), seen[key])
+			r.bad(at, join(e.at, e.kind.known), "%q is also the name of the entry in line %d", e.name(), seen[key])
 		}
 		if e.id == 0 {
 			seen[key] = e.line
 		}
 	}
-}
-
-// entryKey is the form in which names are compared.
-func entryKey(k kind, name string) string {
-	if k == segmentKind {
-		return campaigns.SegmentKey(name)
-	}
-	return strings.TrimSpace(name)
 }
 
 // object reads a mapping into a struct; path is the place in the entry.
@@ -212,7 +227,7 @@ func (r *reader) object(e *entry, v reflect.Value, path string, n *yaml.Node) {
 		}
 		i := slices.IndexFunc(known, func(f jsonField) bool { return f.name == name })
 		switch {
-		case path == "" && name == "id" && e.kind != settingsKind:
+		case path == "" && name == "id" && e.kind.numbered:
 			id, err := strconv.ParseUint(value.Value, 10, 32)
 			if err != nil || id == 0 {
 				r.bad(value, join(e.at, at), "must be a number that the console gave")

@@ -2,8 +2,6 @@ package apply
 
 import (
 	"encoding"
-	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 	"time"
@@ -146,39 +144,4 @@ func plainValue(v reflect.Value) any {
 		return i
 	}
 	return n.Value
-}
-
-// writeFile writes what is there as a file.
-func writeFile(w io.Writer, shop uint32, s *state) error {
-	root := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	put := func(name string, value *yaml.Node) {
-		root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name, Tag: "!!str"}, value)
-	}
-	put("shop", &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatUint(uint64(shop), 10), Tag: "!!int"})
-	put("settings", encode(reflect.ValueOf(s.settings.doc).Elem()))
-	for _, part := range []struct {
-		k    kind
-		list []*live
-	}{{segmentKind, s.segments}, {campaignKind, s.campaigns}} {
-		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-		names := map[string]int{}
-		for _, l := range part.list {
-			names[entryKey(part.k, l.name())]++
-		}
-		for _, l := range part.list {
-			n := encode(reflect.ValueOf(l.doc).Elem())
-			if names[entryKey(part.k, l.name())] > 1 { // only its number tells it
-				id := []*yaml.Node{{Kind: yaml.ScalarNode, Value: "id", Tag: "!!str"}, {Kind: yaml.ScalarNode, Value: strconv.FormatUint(uint64(l.id), 10), Tag: "!!int"}}
-				n.Content = append(id, n.Content...)
-			}
-			list.Content = append(list.Content, n)
-		}
-		put(part.k.section, list)
-	}
-	enc := yaml.NewEncoder(w)
-	enc.SetIndent(2)
-	if err := enc.Encode(root); err != nil {
-		return fmt.Errorf("write the file: %w", err)
-	}
-	return enc.Close()
 }

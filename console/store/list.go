@@ -21,17 +21,21 @@ type List struct {
 	Version   int64
 	UpdatedMS int64
 	Entries   int
-	parts     int
+	// Sum is campaigns.ListSum of the entries; empty for a list from before
+	// they were kept.
+	Sum    string
+	parts  int
+	packed int64 // bytes that the entries take
 }
 
 func listKey(shop, list uint32, part int) string {
 	return fmt.Sprintf("list/%d/%d/%d", shop, list, part)
 }
 
-const listColumns = "id, shop, name, version, updated, entries, parts"
+const listColumns = "id, shop, name, version, updated, entries, parts, sum, packed"
 
 func scanList(row interface{ Scan(...any) error }) (l List, err error) {
-	err = row.Scan(&l.ID, &l.ShopID, &l.Name, &l.Version, &l.UpdatedMS, &l.Entries, &l.parts)
+	err = row.Scan(&l.ID, &l.ShopID, &l.Name, &l.Version, &l.UpdatedMS, &l.Entries, &l.parts, &l.Sum, &l.packed)
 	return l, err
 }
 
@@ -88,7 +92,11 @@ func (t *Tx) PutList(ctx context.Context, shop uint32, name string, entries []st
 			return List{}, err
 		}
 	}
-	err = t.exec(ctx, "UPDATE lists SET version = ?, updated = ?, entries = ?, parts = ? WHERE id = ?", version, t.now, l.Entries, l.parts, l.ID)
+	if err := t.putListText(ctx, &l, entries); err != nil {
+		return List{}, err
+	}
+	err = t.exec(ctx, "UPDATE lists SET version = ?, updated = ?, entries = ?, parts = ?, sum = ?, packed = ? WHERE id = ?",
+		version, t.now, l.Entries, l.parts, l.Sum, l.packed, l.ID)
 	if err != nil {
 		return List{}, fmt.Errorf("write list %q: %w", name, err)
 	}

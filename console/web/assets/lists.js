@@ -8,7 +8,7 @@ export const lists = () => fill($("lists"), async () => {
   if (!items.length) return empty(w("lists.none"), w("lists.none.text"));
   const columns = [
     { name: w("f.name"), cell: (l) => [l.name, el("span", { class: "sub" }, el("code", {}, `domain not in list ${JSON.stringify(l.name)}`))] },
-    { name: w("lists.count"), num: true, cell: (l) => count(l.entries) }, { name: w("lists.updated"), cell: (l) => when(l.updated) },
+    { name: w("lists.count"), num: true, cell: (l) => (l.sum ? el("a", { href: `${path(l.name)}/entries`, download: `${l.name}.txt`, "aria-label": `${w("lists.download")}: ${l.name}, ${count(l.entries)}` }, count(l.entries)) : count(l.entries)) }, { name: w("lists.updated"), cell: (l) => when(l.updated) },
   ];
   const button = (text, l, onclick) => el("button", { type: "button", class: "small", "aria-label": `${text}: ${l.name}`, onclick }, text);
   if (canWrite) columns.push({ name: "", cell: (l) => [button(w("lists.replace"), l, () => edit(l)), " ", button(w("segments.drop"), l, () => drop(l))] });
@@ -21,8 +21,8 @@ async function drop(l) {
   lists();
 }
 
-// edit asks for the entries of a list, a new one or one that is there: they are
-// kept as hashes, so that a list is replaced whole.
+// edit asks for the entries of a list, a new one or one that is there, which is
+// replaced whole.
 function edit(l) {
   $("l-name").value = l?.name || "";
   $("l-name").readOnly = Boolean(l);

@@ -25,8 +25,8 @@ function byRule(misses) {
 
 // reason is a rule in words; what has none shows its name.
 const reason = (rule) => w(`reason.${rule}`).replace(/^reason\./, "");
-// The details are the bidder's own, in English; predicates are the campaign's.
-const miss = ([rule, details]) => el("li", {}, el("b", {}, reason(rule)), details.map((d) => el("span", { class: "sub", lang: rule === "targeting" ? undefined : "en" }, rule === "targeting" ? el("code", {}, d) : d)));
+// The details are said in the page's language; predicates are the campaign's.
+const miss = ([rule, details]) => el("li", {}, el("b", {}, reason(rule)), details.map((d) => el("span", { class: "sub" }, rule === "targeting" ? el("code", {}, d) : d)));
 
 function impression(imp) {
   const list = imp.campaigns || [];
