@@ -106,9 +106,10 @@ type follow struct {
 	*Follower
 	client *kafka.Client
 
-	mu     sync.Mutex // Handle is called for one message at a time
-	behind int        // partitions that have not reached their end of the start
-	err    error      // the first; after it Handle is not called
+	probing sync.Mutex
+	mu      sync.Mutex // Handle is called for one message at a time
+	behind  int        // partitions that have not reached their end of the start
+	err     error      // the first; after it Handle is not called
 }
 
 func (f *follow) caughtUp() {
@@ -146,9 +147,14 @@ func (f *follow) reached() {
 
 // A partition that is behind and silent for probeAfter is looked into; when
 // silentProbes in a row found nothing before its end, that end is reached.
+// Where there is something the silence is the machine's, and it is looked into
+// half as often, down to probeSeldom: a look reads up to maxProbe, and of a
+// slow machine's follower it read more than the reader did.
 const (
 	probeAfter   = 300 * time.Millisecond
+	probeSeldom  = 3 * time.Second
 	silentProbes = 2
+	maxProbe     = 2 << 20 // bytes: more than one batch, so that the next is seen behind one of which nothing is left
 )
 
 // aheadOfHandle is how many messages of a partition are fetched before they are
@@ -167,9 +173,9 @@ func (f *follow) partition(ctx context.Context, p int, s span) error {
 	if err := r.SetOffset(s.next); err != nil {
 		return fmt.Errorf("seek partition %d to %d: %w", p, s.next, err)
 	}
-	silent := 0
+	silent, patience := 0, probeAfter
 	for behind := s.next < s.end; ; {
-		m, err, quiet := read(ctx, r, behind)
+		m, err, quiet := read(ctx, r, behind, patience)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -180,7 +186,7 @@ func (f *follow) partition(ctx context.Context, p int, s span) error {
 			s.next, silent = m.Offset+1, 0
 		case quiet:
 			if silent++; !f.nothingBefore(ctx, p, s) {
-				silent = 0
+				silent, patience = 0, min(2*patience, probeSeldom)
 			}
 		default:
 			// kafka-go reconnects, and passes over what retention removed, by
@@ -196,13 +202,13 @@ func (f *follow) partition(ctx context.Context, p int, s span) error {
 }
 
 // read waits for a message: for as long as it takes, or while the partition is
-// behind until it has been quiet for a while.
-func read(ctx context.Context, r *kafka.Reader, behind bool) (m kafka.Message, err error, quiet bool) {
+// behind until it has been quiet for so long.
+func read(ctx context.Context, r *kafka.Reader, behind bool, patience time.Duration) (m kafka.Message, err error, quiet bool) {
 	if !behind {
 		m, err = r.ReadMessage(ctx)
 		return m, err, false
 	}
-	wait, cancel := context.WithTimeout(ctx, probeAfter)
+	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	m, err = r.ReadMessage(wait)
 	return m, err, err != nil && wait.Err() != nil
@@ -215,6 +221,8 @@ const maxFetch = 4 << 20
 // up to s.end. The last offsets before the end may hold nothing: compaction
 // removed their records, retention all, or they are marks of transactions.
 func (f *follow) nothingBefore(ctx context.Context, p int, s span) bool {
+	f.probing.Lock() // one at a time, of all partitions
+	defer f.probing.Unlock()
 	now, err := f.ask(ctx, f.client)
 	if err != nil || now[p].end < s.end {
 		return false
@@ -223,7 +231,7 @@ func (f *follow) nothingBefore(ctx context.Context, p int, s span) bool {
 		return true
 	}
 	res, err := f.client.Fetch(ctx, &kafka.FetchRequest{
-		Topic: f.Topic, Partition: p, Offset: s.next, MinBytes: 1, MaxBytes: maxFetch, MaxWait: 100 * time.Millisecond,
+		Topic: f.Topic, Partition: p, Offset: s.next, MinBytes: 1, MaxBytes: maxProbe, MaxWait: 100 * time.Millisecond,
 	})
 	if err == nil {
 		err = res.Error

@@ -141,16 +141,20 @@ func (b *broker) hide(offset, end int64) {
 	})
 }
 
-// TestFollowerIsNotTooEarly: silence alone is not the end.
+// TestFollowerIsNotTooEarly: silence alone is not the end, and is looked into
+// less and less often.
 func TestFollowerIsNotTooEarly(t *testing.T) {
 	b := startBroker(t)
 	b.ensure(t, eventsTopic(1))
 	b.write(t, events.TopicEvents, 0, "a", "b")
-	var fetches atomic.Int32
-	b.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+	var probes atomic.Int32
+	over := time.Now().Add(10 * probeAfter)
+	b.ControlKey(int16(kmsg.Fetch), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		b.KeepControl()
-		if fetches.Add(1) == 1 { // the reader's; what looks into its silence is answered at once
-			b.SleepControl(func() { time.Sleep(5 * probeAfter) })
+		if kreq.(*kmsg.FetchRequest).MaxBytes < maxFetch { // what looks into the silence is answered at once
+			probes.Add(1)
+		} else if left := time.Until(over); left > 0 {
+			b.SleepControl(func() { time.Sleep(left) })
 		}
 		return nil, nil, false
 	})
@@ -158,6 +162,8 @@ func TestFollowerIsNotTooEarly(t *testing.T) {
 	eventually(t, "caught up", func() bool { return w.timesCaught() == 1 })
 	require.Equal(t, 2, w.atEnd)
 	require.NoError(t, w.end(t))
+	require.Positive(t, probes.Load())
+	require.LessOrEqual(t, probes.Load(), int32(4), "after 1, 3, 7 and 15 times probeAfter")
 }
 
 func TestFollowerSurvivesARestartOfTheBroker(t *testing.T) {
