@@ -82,7 +82,7 @@ func TestApplyTakesFeedListsAndWebhooks(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, apply.Result{Made: 5}, r)
 	require.Len(t, *secrets, 1)
-	require.Contains(t, (*secrets)[0], "1 https://hooks.buty.example/grosz?token=*** whsec_")
+	require.Contains(t, (*secrets)[0], "1 https://hooks.buty.example/*** whsec_")
 	require.Contains(t, a.call(a.c.Key, "GET", a.path+"/feed/source", "").body, `"https://buty.example/feed.xml?key=k-feed&lang=pl"`)
 	require.Equal(t, "com.example.game\nspam.example\n", a.call(a.c.Key, "GET", a.path+"/lists/blocked/entries", "").body)
 	require.Contains(t, a.call(a.c.Key, "GET", a.path+"/webhooks/1", "").body, `token=k-hook`)
@@ -121,7 +121,7 @@ func TestApplyPrunesFeedListsAndWebhooks(t *testing.T) {
 	r, err = a.apply(nothing, apply.Options{})
 	require.NoError(t, err)
 	require.Equal(t, apply.Result{Left: 5}, r)
-	require.Contains(t, a.out.String(), "webhook \"https://hooks.buty.example/grosz?token=***\" is not in the file: left alone, --prune deletes it\n")
+	require.Contains(t, a.out.String(), "webhook \"https://hooks.buty.example/***\" is not in the file: left alone, --prune deletes it\n")
 	require.Contains(t, a.out.String(), "feed source is not in the file: left alone")
 	_, err = a.apply("lists: []\n", apply.Options{Prune: true})
 	require.ErrorContains(t, err, "names the list", "a campaign does")
@@ -190,7 +190,7 @@ func TestExportOfTheParts(t *testing.T) {
 		require.NotContains(t, first, secret)
 	}
 	require.Contains(t, first, "  - name: big # 300 entries: grosz export --lists DIR writes them\n")
-	require.Equal(t, 2, strings.Count(first, "- id: "), "only webhooks of one address need their numbers\n%s", first)
+	require.Equal(t, 3, strings.Count(first, "- id: "), "only webhooks of one host need their numbers\n%s", first)
 	r, err := a.apply(first, apply.Options{Prune: true})
 	require.NoError(t, err, first)
 	require.Equal(t, apply.Result{Same: 8}, r, "%s\n%s", a.out.String(), first)
@@ -204,9 +204,10 @@ func TestExportOfTheParts(t *testing.T) {
 
 	path, key := a.shop()
 	a.path, a.c.Key, a.c.Shop = path, key, 2
-	fresh := strings.NewReplacer("shop: 1\n", "", "key=***&lang=***", "key=${FEED_KEY}&lang=pl", "token=***", "token=${HOOK}",
-		"- id: 2\n    url: https://hooks.buty.example/two?customer=***", "- url: https://hooks.buty.example/two?customer=1",
-		"- id: 3\n    url: https://hooks.buty.example/two?customer=***", "- url: https://hooks.buty.example/two?customer=2").Replace(whole)
+	fresh := strings.NewReplacer("shop: 1\n", "", "key=***&lang=***", "key=${FEED_KEY}&lang=pl",
+		"- id: 1\n    url: https://hooks.buty.example/***", "- url: https://hooks.buty.example/grosz?token=${HOOK}",
+		"- id: 2\n    url: https://hooks.buty.example/***", "- url: https://hooks.buty.example/two?customer=1",
+		"- id: 3\n    url: https://hooks.buty.example/***", "- url: https://hooks.buty.example/two?customer=2").Replace(whole)
 	_, err = a.apply(first[strings.Index(first, "settings:"):], o)
 	require.ErrorContains(t, err, "the shop has no such list", "a file that only names a list")
 	_, err = a.apply(fresh, o)
@@ -278,4 +279,32 @@ func TestHide(t *testing.T) {
 	} {
 		require.Equal(t, want, apply.Hide(address))
 	}
+}
+
+// Who calls a chat's hook needs its path and nothing else: a file has no path of
+// a webhook, nor has a difference or an error.
+func TestTheWholePathOfAWebhookIsHidden(t *testing.T) {
+	a, o, _ := startParts(t)
+	const file = "webhooks:\n  - url: https://chat.example/services/T1/B2/${HOOK}\n    kinds: [no_bids]\n"
+	r, err := a.apply(file, o)
+	require.NoError(t, err)
+	require.Equal(t, apply.Result{Made: 1}, r)
+	require.Contains(t, a.call(a.c.Key, "GET", a.path+"/webhooks/1", "").body, `"https://chat.example/services/T1/B2/k-hook"`)
+	require.NotContains(t, a.out.String(), "T1")
+	exported := a.export()
+	require.Contains(t, exported, "url: https://chat.example/***\n")
+	r, err = a.apply(exported, apply.Options{Prune: true})
+	require.NoError(t, err)
+	require.False(t, r.Any(), a.out.String())
+	r, err = a.apply(strings.Replace(strings.Replace(file, "- url", "- id: 1\n    url", 1), "${HOOK}", "k-other", 1), apply.Options{})
+	require.NoError(t, err)
+	require.Equal(t, apply.Result{Changed: 1}, r)
+	require.Contains(t, a.out.String(), "https://chat.example/***, with other values")
+	r, err = a.apply(file, apply.Options{DryRun: true})
+	require.NoError(t, err)
+	require.Equal(t, apply.Result{Made: 1, Left: 1}, r, "another path is another webhook, unless its id says which")
+	require.NotContains(t, a.out.String(), "k-")
+	_, err = a.apply("webhooks:\n  - url: htps://chat.example/services/k-mine\n    kinds: [no_bids]\n", o)
+	require.ErrorContains(t, err, "shop.yaml:2: webhooks[0].url")
+	require.NotContains(t, err.Error(), "k-mine")
 }

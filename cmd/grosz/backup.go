@@ -171,7 +171,8 @@ func (c *backupConfig) spool(ctx context.Context, w *backup.Writer) error {
 }
 
 // broker copies the embedded Kafka's log last. Its indexes and summaries are
-// left out: they are made again. No partition is compacted meanwhile.
+// left out: they are made again. No partition is compacted meanwhile; one that a
+// crash left amid its compaction is in the folder beside.
 func (c *backupConfig) broker(ctx context.Context, w *backup.Writer) error {
 	dir := filepath.Join(c.Dir, "broker")
 	if !exists(dir) {
@@ -187,7 +188,7 @@ func (c *backupConfig) broker(ctx context.Context, w *backup.Writer) error {
 	defer release()
 	return w.CopyDir("broker", func(path string, folder bool) bool {
 		name := filepath.Base(path)
-		return whole(path, folder) && path != compactionDir && name != "groups.log" && name != "snapshot.json" && !strings.HasSuffix(name, ".idx")
+		return whole(path, folder) && !(folder && strings.HasSuffix(path, compactedSuffix)) && name != brokerLock && name != "groups.log" && name != "snapshot.json" && !strings.HasSuffix(name, ".idx")
 	})
 }
 

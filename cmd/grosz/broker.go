@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -33,6 +34,11 @@ func runBroker(ctx context.Context, e env, args []string) error {
 	return c.run(ctx, e.log, clock.System{}, ordinaryHousekeeping)
 }
 
+// brokerLock is the file, in the broker's folder, that one broker holds for as
+// long as it runs: to repair or compact a log that another one appends to would
+// lose what comes in.
+const brokerLock = "running"
+
 // run serves until ctx ends, and closes the log for moments when it has grown.
 func (c *brokerConfig) run(ctx context.Context, log *slog.Logger, clk clock.Clock, keep housekeeping) error {
 	b := &broker{
@@ -42,6 +48,11 @@ func (c *brokerConfig) run(ctx context.Context, log *slog.Logger, clk clock.Cloc
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return fmt.Errorf("make the broker's directory: %w", err)
 	}
+	release, err := holdFile(filepath.Join(b.dir, brokerLock), syscall.LOCK_EX)
+	if err != nil {
+		return fmt.Errorf("another broker has the log in %s: stop it, or choose another --data: %w", b.dir, err)
+	}
+	defer release()
 	if err := b.small.undo(); err != nil {
 		return err
 	}

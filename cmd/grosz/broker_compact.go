@@ -38,11 +38,14 @@ type compactor struct {
 // compactionDir is where a partition is put together, below the broker's folder.
 const compactionDir = "compaction"
 
+// compactedSuffix ends the name of a folder that is being written.
+const compactedSuffix = ".new"
+
 func (c *compactor) partition(name string) string {
 	return filepath.Join(c.dir, "partitions", name)
 }
 func (c *compactor) fresh(name string) string {
-	return filepath.Join(c.dir, compactionDir, name+".new")
+	return filepath.Join(c.dir, compactionDir, name+compactedSuffix)
 }
 func (c *compactor) before(name string) string {
 	return filepath.Join(c.dir, compactionDir, name+".old")
@@ -69,7 +72,7 @@ func (c *compactor) undo() error {
 		switch {
 		case isOld:
 			err = c.settle(name)
-		case strings.HasSuffix(name, ".new"):
+		case strings.HasSuffix(name, compactedSuffix):
 			err = os.RemoveAll(filepath.Join(c.dir, compactionDir, name))
 		}
 		if err != nil {
@@ -82,6 +85,9 @@ func (c *compactor) undo() error {
 // settle decides about a folder that made way for a new one.
 func (c *compactor) settle(name string) error {
 	if !exists(c.partition(name)) {
+		if err := os.MkdirAll(filepath.Dir(c.partition(name)), 0o700); err != nil {
+			return err // a backup has no empty folders
+		}
 		if err := os.Rename(c.before(name), c.partition(name)); err != nil {
 			return err
 		}

@@ -9,9 +9,9 @@ import (
 )
 
 // Addresses hold secrets: a token that lets one fetch a feed or call a hook. A
-// file does not: what an address asks for (the values of its query) is written
-// as *** and means what is there already, and ${NAME} is a variable of the
-// environment.
+// file does not: what an address asks for (the values of its query), and of a
+// webhook its path as well, is written as *** and means what is there already;
+// ${NAME} is a variable of the environment.
 
 // hidden stands for a value that a file does not tell.
 const hidden = "***"
@@ -43,6 +43,28 @@ func Hide(address string) string {
 		}
 	}
 	return before + "?" + strings.Join(fields, "&") + fragment
+}
+
+// hideHook is the address of a webhook without all that may let one call it:
+// those of chats have their token in the path.
+func hideHook(address string) string {
+	scheme, rest, ok := strings.Cut(Hide(address), "://")
+	if !ok {
+		return Hide(address)
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 || rest[end:] == "/" {
+		return scheme + "://" + rest
+	}
+	return scheme + "://" + rest[:end] + "/" + hidden
+}
+
+// hideIn is Hide for addresses of a kind of entry.
+func hideIn(k kind) func(address string) string {
+	if k == webhookKind {
+		return hideHook
+	}
+	return Hide
 }
 
 // hides tells of an address that leaves out what the console knows.
@@ -89,15 +111,15 @@ func recall(e *entry, address *string, there, file string) error {
 	if !hides(*address) {
 		return nil
 	}
-	if *address != Hide(there) {
+	if *address != hideIn(e.kind)(there) && *address != Hide(there) {
 		return e.mistake(file, "url", fmt.Sprintf("%s stands for what is there already, and there is no such address: write the value, or ${NAME} for a variable", hidden))
 	}
 	*address = there
 	return nil
 }
 
-// asking is an address, or the beginning of one, that asks for something.
-var asking = regexp.MustCompile(`[^\s"]*://[^\s"]*\?[^\s"]+`)
+// anAddress is an address, or the beginning of one.
+var anAddress = regexp.MustCompile(`[^\s"]*://[^\s"]+`)
 
 // keepSecrets hides in a message what came from the environment, and what
 // addresses hide. What is shorter than four bytes is no secret, and may be part
@@ -111,24 +133,25 @@ func (e *entry) keepSecrets(msg string) string {
 			msg = strings.ReplaceAll(msg, value, "${"+name+"}")
 		}
 	}
-	return asking.ReplaceAllStringFunc(msg, Hide)
+	return anAddress.ReplaceAllStringFunc(msg, hideIn(e.kind))
 }
 
 // hideAddresses shows changes of addresses without what they hide.
-func hideAddresses(list []change) []change {
+func hideAddresses(k kind, list []change) []change {
+	hide := hideIn(k)
 	for i := range list {
 		if c := &list[i]; c.field == "url" {
 			from, _ := c.from.(string)
 			to, _ := c.to.(string)
-			same := Hide(from) == Hide(to)
+			same := hide(from) == hide(to)
 			if from != "" {
-				c.from = Hide(from)
+				c.from = hide(from)
 			}
 			if to != "" {
-				c.to = Hide(to)
+				c.to = hide(to)
 			}
 			if same {
-				c.to = Hide(to) + ", with other values"
+				c.to = hide(to) + ", with other values"
 			}
 		}
 	}

@@ -68,15 +68,18 @@ func nameOf(doc any) string {
 	case *Settings, *FeedSource:
 		return ""
 	case *Webhook:
-		return Hide(d.URL)
+		return hideHook(d.URL)
 	}
 	return reflect.ValueOf(doc).Elem().FieldByName("Name").String()
 }
 
 // keyOf is the form in which names are compared.
 func keyOf(doc any) string {
-	if _, ok := doc.(*campaigns.Segment); ok {
-		return campaigns.SegmentKey(nameOf(doc))
+	switch d := doc.(type) {
+	case *campaigns.Segment:
+		return campaigns.SegmentKey(d.Name)
+	case *Webhook:
+		return Hide(d.URL)
 	}
 	return strings.TrimSpace(nameOf(doc))
 }

@@ -122,7 +122,7 @@ func (p *planning) feed(l *live) {
 	case !there:
 		l = nil
 	}
-	p.add(&step{kind: feedKind, entry: e, live: l, body: body, list: hideAddresses(list)})
+	p.add(&step{kind: feedKind, entry: e, live: l, body: body, list: hideAddresses(feedKind, list)})
 }
 
 // find is the document that an entry is about; nil for a new one. all are the
@@ -130,7 +130,7 @@ func (p *planning) feed(l *live) {
 func find(e *entry, all []*entry, have []*live, file string) (*live, error) {
 	var found []*live
 	for _, l := range have {
-		if e.id != 0 && l.id == e.id || e.id == 0 && keyOf(l.doc) == keyOf(e.doc) && !others(e, all, l) {
+		if e.id != 0 && l.id == e.id || e.id == 0 && (keyOf(l.doc) == keyOf(e.doc) || l.hiddenAs(e)) && !others(e, all, l) {
 			found = append(found, l)
 		}
 	}
@@ -148,6 +148,12 @@ func find(e *entry, all []*entry, have []*live, file string) (*live, error) {
 		return nil, &Mistake{file, e.line, e.at + ".id", fmt.Sprintf("the shop has no %s %d", e.kind.one, e.id)}
 	}
 	return nil, nil
+}
+
+// hiddenAs tells whether an entry names a webhook as it is exported.
+func (l *live) hiddenAs(e *entry) bool {
+	h, ok := l.doc.(*Webhook)
+	return ok && hideHook(h.URL) == e.doc.(*Webhook).URL
 }
 
 // others tells of a webhook that is certainly what another entry is about, or
@@ -194,7 +200,7 @@ func stepOf(e *entry, l *live, o Options) (*step, error) {
 	if l == nil {
 		body := plain(e.doc).(map[string]any)
 		_, list := mergePatch(map[string]any{}, body, "")
-		return &step{kind: e.kind, entry: e, body: body, list: hideAddresses(list)}, nil
+		return &step{kind: e.kind, entry: e, body: body, list: hideAddresses(e.kind, list)}, nil
 	}
 	return patchStep(e, l), nil
 }
@@ -221,7 +227,7 @@ func patchStep(e *entry, l *live) *step {
 		patch["creatives"] = withIDs(want.Creatives)
 	}
 	if e.kind == webhookKind {
-		list = hideAddresses(list)
+		list = hideAddresses(e.kind, list)
 	}
 	return &step{kind: e.kind, entry: e, live: l, body: patch, list: list}
 }

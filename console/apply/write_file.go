@@ -82,13 +82,13 @@ func writeFile(w io.Writer, shop uint32, s *state, notes map[string]string) erro
 		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		names := map[string]int{}
 		for _, l := range s.parts[k.section] {
+			if h, ok := l.doc.(*Webhook); ok {
+				h.URL = hideHook(h.URL)
+			}
 			names[keyOf(l.doc)]++
 		}
 		for _, l := range s.parts[k.section] {
 			key := keyOf(l.doc)
-			if h, ok := l.doc.(*Webhook); ok {
-				h.URL = Hide(h.URL)
-			}
 			n := encode(reflect.ValueOf(l.doc).Elem())
 			if names[key] > 1 { // only its number tells it
 				n.Content = append([]*yaml.Node{textNode("id"), numberNode(l.id)}, n.Content...)
