@@ -39,7 +39,8 @@ func TestChaos(t *testing.T) {
 	t.Log(out.String())
 	require.NoError(t, err)
 	for _, name := range faults {
-		require.Equal(t, 2, strings.Count(out.String(), "\n"+name)+strings.Count(out.String(), "\n  "+name), "%s: when it was played, and in the table", name)
+		require.Contains(t, out.String(), "\n  "+name, "it was played; again, where the machine was too slow to judge by it")
+		require.Equal(t, 1, strings.Count(out.String(), "\n"+name), "%s stands once in the table", name)
 	}
 	require.Contains(t, out.String(), "equal to the nano-unit, bid by bid")
 	require.Contains(t, out.String(), "was billed")
