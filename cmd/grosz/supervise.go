@@ -83,7 +83,8 @@ func (s *supervisor) once(ctx context.Context, ch child) (tail string, err error
 		return "", err
 	}
 	defer func() { _ = logFile.Close() }()
-	out := &tailWriter{w: logFile, next: func() (io.Writer, error) {
+	size, _ := logFile.Seek(0, io.SeekEnd)
+	out := &tailWriter{w: logFile, n: size, next: func() (io.Writer, error) {
 		f, err := s.openLog(ch.role)
 		if err == nil {
 			_ = logFile.Close()

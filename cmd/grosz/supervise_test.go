@@ -39,6 +39,30 @@ func TestOperatorsAreToldWhereMetricsAre(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(ended(t, "true"), "run", "loader.metrics"), "a role without metrics")
 }
 
+// TestALogGoesOnFromItsSize: what a role wrote in its runs before counts.
+func TestALogGoesOnFromItsSize(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "logs"), 0o700))
+	path := filepath.Join(dir, "logs", "loader.log")
+	require.NoError(t, os.WriteFile(path, make([]byte, maxLog), 0o600))
+	lock, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer lock.Close()
+	self, err := exec.LookPath("sh")
+	require.NoError(t, err)
+	s := &supervisor{self: self, dir: dir, log: slog.New(slog.DiscardHandler), lock: lock}
+	script := filepath.Join(dir, "loader")
+	require.NoError(t, os.WriteFile(script, []byte("echo one; sleep 0.2; echo two; exit 1"), 0o600))
+	t.Chdir(dir)
+	_, err = s.once(context.Background(), child{"loader", nil})
+	require.Error(t, err)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "two")
+	require.Less(t, len(text), maxLog, "the full one has become the one before")
+	require.FileExists(t, path+".1")
+}
+
 // TestALongRunsLogGoesOn: who says much for long still says the latest, and no
 // more than two files are kept.
 func TestALongRunsLogGoesOn(t *testing.T) {
