@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // drain bounds how long a server may take to stop.
@@ -23,11 +25,14 @@ type Usage struct {
 	RSS int64         // bytes, now
 }
 
-// clockTick is the unit of /proc's CPU times: USER_HZ is 100 on Linux.
-const clockTick = 10 * time.Millisecond
-
-// ReadUsage reads /proc. Ticks are 10 ms, so measure for seconds.
+// ReadUsage reads a process's CPU clock, whose number is made of its id (Linux,
+// include/linux/posix-timers.h), and its memory from /proc.
 func ReadUsage(pid int) (Usage, error) {
+	const scheduled = 2 // CPUCLOCK_SCHED: what its threads ran, in nanoseconds
+	var cpu unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &cpu); err != nil {
+		return Usage{}, fmt.Errorf("usage: the CPU clock of process %d: %w", pid, err)
+	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return Usage{}, fmt.Errorf("usage: %w", err)
@@ -37,13 +42,11 @@ func ReadUsage(pid int) (Usage, error) {
 	if len(fields) < 22 {
 		return Usage{}, fmt.Errorf("usage: /proc/%d/stat has %d fields", pid, len(fields))
 	}
-	var n [3]int64
-	for i, f := range []string{fields[11], fields[12], fields[21]} {
-		if n[i], err = strconv.ParseInt(f, 10, 64); err != nil {
-			return Usage{}, fmt.Errorf("usage: /proc/%d/stat: %w", pid, err)
-		}
+	pages, err := strconv.ParseInt(fields[21], 10, 64)
+	if err != nil {
+		return Usage{}, fmt.Errorf("usage: /proc/%d/stat: %w", pid, err)
 	}
-	return Usage{CPU: time.Duration(n[0]+n[1]) * clockTick, RSS: n[2] * int64(os.Getpagesize())}, nil
+	return Usage{CPU: time.Duration(cpu.Nano()), RSS: pages * int64(os.Getpagesize())}, nil
 }
 
 // Process is a server that was started for a measurement.

@@ -78,7 +78,7 @@ func TestApplyExitCodes(t *testing.T) {
 		{"no file", []string{"apply", "--key-file", key}, nil, exitFailed, "grosz apply -f shop.yaml"},
 		{"a secret without a place", []string{"apply", "-f", hook, "--key-file", key}, []string{"T=t1"}, exitFailed, "--secrets FILE"},
 		{"a variable that is not there", []string{"apply", "-f", hook, "--key-file", key}, nil, exitFailed, hook + ":2: webhooks[0].url: the environment has no variable T"},
-		{"a secret kept", []string{"apply", "-f", hook, "--key-file", key, "--secrets", secrets}, []string{"T=t1"}, exitChanged, "webhook \"https://hooks.example/?t=***\": new"},
+		{"a secret kept", []string{"apply", "-f", hook, "--key-file", key, "--secrets", secrets}, []string{"T=t1"}, exitChanged, "webhook \"https://hooks.example/***\": new"},
 		{"lists beside the file", []string{"export", "--key-file", key, "--lists", beside}, nil, exitSame, "file: " + beside + "/big.txt\n"},
 		{"lists of an apply", []string{"apply", "-f", same, "--key-file", key, "--lists", beside}, nil, exitFailed, "--lists is for --export"},
 		{"a wrong flag", []string{"apply", "--dry"}, nil, exitFailed, "no such flag"},
@@ -105,7 +105,7 @@ func TestApplyExitCodes(t *testing.T) {
 	require.Equal(t, 1, patched)
 	kept, err := os.ReadFile(secrets)
 	require.NoError(t, err)
-	require.Equal(t, `{"secret":"whsec_told_once","url":"https://hooks.example/?t=***","webhook":5}`+"\n", string(kept))
+	require.Equal(t, `{"secret":"whsec_told_once","url":"https://hooks.example/***","webhook":5}`+"\n", string(kept))
 	info, err := os.Stat(secrets)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
