@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -136,11 +135,11 @@ func (c *compactor) compactTopics() (map[string]time.Duration, error) {
 			continue
 		}
 		life := tombstoneLife
-		if ms, err := strconv.ParseInt(t.Configs["delete.retention.ms"], 10, 64); err == nil && ms >= 0 {
-			life = time.Duration(min(ms, int64(tombstoneLife/time.Millisecond)*3650)) * time.Millisecond
+		if ms := setting(t.Configs, "delete.retention.ms", life.Milliseconds()); ms >= 0 {
+			life = time.Duration(min(ms, tombstoneLife.Milliseconds()*3650)) * time.Millisecond
 		}
-		for p := range min(t.Partitions, maxPartitions) {
-			out[fmt.Sprintf("%s-%d", t.Name, p)] = life
+		for _, name := range t.folders() {
+			out[name] = life
 		}
 	}
 	return out, nil

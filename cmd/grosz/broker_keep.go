@@ -86,17 +86,17 @@ func retain(cluster *kfake.Cluster, dir string, nowMS int64) error {
 		if ms >= 0 {
 			cutoff = nowMS - ms
 		}
-		for p := range min(t.Partitions, maxPartitions) {
-			upTo, err := expiredUpTo(filepath.Join(dir, "partitions", fmt.Sprintf("%s-%d", t.Name, p)), cutoff, most)
+		for p, name := range t.folders() {
+			upTo, err := expiredUpTo(filepath.Join(dir, "partitions", name), cutoff, most)
 			if err != nil {
-				errs = append(errs, fmt.Errorf("drop what has expired of %s-%d: %w", t.Name, p, err))
+				errs = append(errs, fmt.Errorf("drop what has expired of %s: %w", name, err))
 				continue
 			}
 			if at := cluster.PartitionInfo(t.Name, int32(p)); at == nil || upTo <= at.LogStartOffset {
 				continue
 			}
 			if err := cluster.DeleteRecords(t.Name, int32(p), upTo); err != nil {
-				errs = append(errs, fmt.Errorf("drop what has expired of %s-%d up to offset %d: %w", t.Name, p, upTo, err))
+				errs = append(errs, fmt.Errorf("drop what has expired of %s up to offset %d: %w", name, upTo, err))
 			}
 		}
 	}

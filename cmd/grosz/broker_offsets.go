@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,17 +17,8 @@ import (
 // ended, the first of a segment with that in its name. Compaction leaves gaps.
 // Readers would leave out or read again what is between.
 func checkOffsets(segments []string, compacted bool) error {
-	list := make([]segment, 0, len(segments))
-	for _, path := range segments {
-		s := segment{path: path}
-		if _, err := fmt.Sscanf(filepath.Base(path), "%d.dat", &s.base); err != nil {
-			continue // none of the broker's
-		}
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b segment) int { return int(min(max(a.base-b.base, -1), 1)) })
 	next := int64(-1)
-	for _, s := range list {
+	for _, s := range inOrder(segments) {
 		if next >= 0 && (s.base < next || s.base > next && !compacted) {
 			return fmt.Errorf("%w: %s begins at offset %d, and the segment before it ends at %d: a file is missing, or damaged", errDamaged, s.path, s.base, next)
 		}
@@ -43,6 +35,19 @@ func checkOffsets(segments []string, compacted bool) error {
 type segment struct {
 	path string
 	base int64
+}
+
+// inOrder are the segments among a partition's files, by their offsets.
+func inOrder(paths []string) []segment {
+	list := make([]segment, 0, len(paths))
+	for _, path := range paths {
+		s := segment{path: path}
+		if _, err := fmt.Sscanf(filepath.Base(path), "%d.dat", &s.base); err == nil { // else it is none of the broker's
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b segment) int { return cmp.Compare(a.base, b.base) })
+	return list
 }
 
 // offsets is where the segment ends.

@@ -75,8 +75,8 @@ func listedPartitions(dir string) (map[string]bool, error) {
 	topics, err := listedTopics(dir)
 	out := map[string]bool{}
 	for _, t := range topics {
-		for p := range min(t.Partitions, maxPartitions) {
-			out[fmt.Sprintf("%s-%d", t.Name, p)] = isCompacted(t.Configs)
+		for _, name := range t.folders() {
+			out[name] = isCompacted(t.Configs)
 		}
 	}
 	return out, err
@@ -87,6 +87,15 @@ type listedTopic struct {
 	Name       string            `json:"name"`
 	Partitions int               `json:"partitions"`
 	Configs    map[string]string `json:"configs"`
+}
+
+// folders are those of the topic's partitions, in their order.
+func (t listedTopic) folders() []string {
+	list := make([]string, max(0, min(t.Partitions, maxPartitions)))
+	for p := range list {
+		list[p] = fmt.Sprintf("%s-%d", t.Name, p)
+	}
+	return list
 }
 
 // listedTopics are the topics that the broker knows; none before its first start.
@@ -116,12 +125,9 @@ const maxPartitions = 10_000
 // repairPartition cuts a torn write off the newest of a partition's segments.
 // The others were whole when the next one was begun.
 func repairPartition(segments []string, log *slog.Logger) error {
-	newest, at := "", int64(-1)
-	for _, s := range segments {
-		var base int64
-		if _, err := fmt.Sscanf(filepath.Base(s), "%d.dat", &base); err == nil && base > at {
-			newest, at = s, base
-		}
+	newest := ""
+	if list := inOrder(segments); len(list) > 0 {
+		newest = list[len(list)-1].path
 	}
 	for _, s := range segments {
 		if s != newest {

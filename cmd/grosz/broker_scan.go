@@ -76,15 +76,7 @@ func segmentsOf(part string) ([]segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look through the broker's log: %w", err)
 	}
-	list := make([]segment, 0, len(paths))
-	for _, path := range paths {
-		s := segment{path: path}
-		if n, err := fmt.Sscanf(filepath.Base(path), "%d.dat", &s.base); n == 1 && err == nil {
-			list = append(list, s)
-		}
-	}
-	slices.SortFunc(list, func(a, b segment) int { return int(min(max(a.base-b.base, -1), 1)) })
-	return list, nil
+	return inOrder(paths), nil
 }
 
 // readContents reads a partition, which the broker may be appending to:

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -115,10 +114,8 @@ func help(ctx context.Context, e env, args []string) error {
 // level reads GROSZ_LOG: debug, info (the default), warn or error.
 func level(environ []string) slog.Level {
 	l := slog.LevelInfo
-	for _, kv := range environ {
-		if v, ok := strings.CutPrefix(kv, "GROSZ_LOG="); ok {
-			_ = l.UnmarshalText([]byte(v)) // anything else is info
-		}
+	if v, ok := variable(environ, "GROSZ_LOG"); ok {
+		_ = l.UnmarshalText([]byte(v)) // anything else is info
 	}
 	return l
 }

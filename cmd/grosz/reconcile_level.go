@@ -23,7 +23,7 @@ func (r *reconciler) level(ctx context.Context) error {
 		}
 		n := int64(0)
 		if asked {
-			n, err = r.kafka.BehindEnd(ctx, loader.DefaultGroup+"."+events.TopicEvents, end)
+			n, err = r.kafka.Behind(ctx, loader.DefaultGroup+"."+events.TopicEvents, end)
 		}
 		if err == nil && n == 0 {
 			return nil

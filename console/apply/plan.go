@@ -226,10 +226,7 @@ func patchStep(e *entry, l *live) *step {
 	if _, ok := patch["creatives"]; ok {
 		patch["creatives"] = withIDs(want.Creatives)
 	}
-	if e.kind == webhookKind {
-		list = hideAddresses(e.kind, list)
-	}
-	return &step{kind: e.kind, entry: e, live: l, body: patch, list: list}
+	return &step{kind: e.kind, entry: e, live: l, body: patch, list: hideAddresses(e.kind, list)}
 }
 
 func sameIDs(a, b []campaigns.Creative) bool {

@@ -33,18 +33,9 @@ func (k Cluster) asking() (*kafka.Client, func()) {
 	return c, transport.CloseIdleConnections
 }
 
-// Behind is how many messages of a topic a consumer group has not committed.
-func (k Cluster) Behind(ctx context.Context, group, topic string) (int64, error) {
-	end, err := k.End(ctx, topic)
-	if err != nil {
-		return 0, err
-	}
-	return k.BehindEnd(ctx, group, end)
-}
-
-// BehindEnd is how many messages before that end a consumer group has not
+// Behind is how many messages before that end a consumer group has not
 // committed. It comes to 0 however fast the topic goes on growing.
-func (k Cluster) BehindEnd(ctx context.Context, group string, end End) (int64, error) {
+func (k Cluster) Behind(ctx context.Context, group string, end End) (int64, error) {
 	c, closeIdle := k.asking()
 	defer closeIdle()
 	var parts []int

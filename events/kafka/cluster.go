@@ -71,8 +71,3 @@ func EnsureTopics(ctx context.Context, brokers []string, specs []TopicSpec, log 
 func NewWriter(brokers []string, log *slog.Logger) *kafka.Writer {
 	return Cluster{Brokers: brokers}.NewWriter(log)
 }
-
-// Behind is Cluster.Behind by plain connections.
-func Behind(ctx context.Context, brokers []string, group, topic string) (int64, error) {
-	return Cluster{Brokers: brokers}.Behind(ctx, group, topic)
-}
