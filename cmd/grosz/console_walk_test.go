@@ -35,6 +35,7 @@ func TestMarketersDay(t *testing.T) {
 	require.NoError(t, err)
 	v.signIn(strings.TrimSpace(string(raw)))
 	shop := v.chooseShop()
+	v.addAudience(shop)
 	name := v.newCampaign()
 	v.seeSpend(shop, name)
 	id := v.capWorst(name)
@@ -84,6 +85,16 @@ func (v *marketer) chooseShop() string {
 	var path string
 	v.eval(`location.pathname`, &path)
 	return strings.TrimSuffix(path, "/campaigns")
+}
+
+// addAudience takes a ready-made segment that whoever is in another one is in,
+// too: as soon as the campaign meets a visitor there are two to compare.
+func (v *marketer) addAudience(shop string) {
+	v.t.Helper()
+	v.open(shop + "/segments")
+	v.click("#templates button", "Add: Wszyscy")
+	v.until("the segment", `document.querySelector("#list").textContent.includes("Wszyscy")`)
+	v.open(shop + "/campaigns")
 }
 
 func (v *marketer) newCampaign() string {

@@ -123,10 +123,11 @@ const map = () => fill($("map"), async () => {
 function weakest(rows) {
   const known = rows.filter((r) => r.key && Number(r.spend) > 0);
   const spend = sum(rows, "spend"), orders = sum(rows, "orders");
-  if (known.length < 2) return {};
+  if (rows.length < 2) return {};
   const average = orders ? spend / orders : 0;
   const surely = average ? known.filter((r) => (r.orders ? Number(r.cost_per_order_low) > average : Number(r.spend) > 3 * average)) : [];
   if (surely.length) return { row: surely.sort((a, b) => Number(b.spend) - Number(a.spend))[0], sure: true };
+  if (known.length < 2) return {};
   const floor = (r) => Number(r.cost_per_order_low ?? 0);
   return { row: known.sort((a, b) => floor(b) - floor(a))[0], sure: false };
 }
