@@ -253,8 +253,9 @@ func (b *Bidder) bidRequest(ctx *fasthttp.RequestCtx, name []byte) {
 	}
 	c.reset()
 	b.contexts.Put(c)
-	b.metrics.latency.UpdateDuration(start)
-	x.tallies.latency[latencyBucket(b.now().Sub(start))].n.Add(1)
+	took := b.now().Sub(start)
+	b.metrics.latency.Update(took.Seconds())
+	x.tallies.latency[latencyBucket(took)].n.Add(1)
 }
 
 // noBid answers 204 with an empty body, which every exchange understands.
