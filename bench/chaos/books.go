@@ -29,6 +29,19 @@ type Books struct {
 // ErrBooks begins what is wrong with the books.
 var ErrBooks = errors.New("the books are wrong")
 
+// Insist asks until the books answer, at most for so long: what is wrong with
+// them is told at once, but a database that was just killed, or is busy, may
+// not be able to say anything yet.
+func Insist(ctx context.Context, most time.Duration, ask func(context.Context) error) error {
+	for end := time.Now().Add(most); ; {
+		err := ask(ctx)
+		if err == nil || errors.Is(err, ErrBooks) || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		sleep(ctx, 200*time.Millisecond)
+	}
+}
+
 // query hands each row to fn, as text.
 func (b *Books) query(ctx context.Context, sql string, fn func(row []string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)

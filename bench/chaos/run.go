@@ -230,7 +230,7 @@ func (c *Config) one(ctx context.Context, f Fault, p *prober, rng *rand.Rand) (O
 			return o, err
 		}
 	}
-	err := errors.Join(c.recovered(ctx, &o, p, mended), c.Books.NotAbove(ctx))
+	err := errors.Join(c.recovered(ctx, &o, p, mended), Insist(ctx, c.Recover, c.Books.NotAbove))
 	t := p.between(began, mended)
 	if err != nil {
 		t = p.between(began, time.Now())

@@ -66,7 +66,7 @@ func TestABackupUnderLoadIsRestoredElsewhere(t *testing.T) {
 	requireFilesAreDocumented(t, s.dir)
 	metrics := s.args[1+indexOf(s.args, "--metrics")]
 	dir := filepath.Join(t.TempDir(), "backup")
-	out, err := runRole(t, "backup", "--data", s.dir, "--bidder-metrics", metrics, dir)
+	out, err := runRole(t, "backup", "--data", s.dir, "--bidder-metrics", metrics, "--wait", kafkatest.Bound.String(), dir)
 	require.NoError(t, err)
 	t.Log(out)
 	billed := billedSoFar(t, s.journals())

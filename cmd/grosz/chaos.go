@@ -113,7 +113,7 @@ func (s *chaosStack) play(ctx context.Context) error {
 	if err := s.startAll(ctx, &books); err != nil {
 		return err
 	}
-	if err := s.smallBudget(ctx, &books); err != nil {
+	if err := s.oneMore(ctx, &books); err != nil {
 		return err
 	}
 	length := fmt.Sprintf("for %g minutes", c.Minutes)

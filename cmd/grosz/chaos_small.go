@@ -75,7 +75,11 @@ func (s *chaosStack) nextSmall(ctx context.Context, books *chaos.Books) error {
 	if s.played++; s.played%smallEvery != 0 {
 		return nil
 	}
-	// The console may have been killed just now.
+	return s.oneMore(ctx, books)
+}
+
+// oneMore adds one; the console may have been killed just now.
+func (s *chaosStack) oneMore(ctx context.Context, books *chaos.Books) error {
 	for end := time.Now().Add(s.cfg.Recover); ; time.Sleep(200 * time.Millisecond) {
 		err := s.smallBudget(ctx, books)
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
@@ -88,17 +92,16 @@ func (s *chaosStack) nextSmall(ctx context.Context, books *chaos.Books) error {
 // take longer: what a bidder had leased that was killed comes back late.
 func (s *chaosStack) usedUp(ctx context.Context, books *chaos.Books) error {
 	for end := time.Now().Add(max(s.cfg.Recover, smallWait)); ; time.Sleep(200 * time.Millisecond) {
+		var asked error // ClickHouse may be busy, and is asked again
 		for _, id := range s.small {
 			billed, _, err := books.Billed(ctx, id)
-			if err != nil {
-				return err
+			if err == nil && billed >= smallUsed {
+				return chaos.Insist(ctx, s.cfg.Recover, books.NotAbove)
 			}
-			if billed >= smallUsed {
-				return books.NotAbove(ctx)
-			}
+			asked = errors.Join(asked, err)
 		}
 		if ctx.Err() != nil || time.Now().After(end) {
-			return errors.Join(context.Cause(ctx), fmt.Errorf("of %d small budgets of %s none was used up: whether they are kept was not put to the test", len(s.small), smallBudget))
+			return errors.Join(context.Cause(ctx), asked, fmt.Errorf("of %d small budgets of %s none was used up: whether they are kept was not put to the test", len(s.small), smallBudget))
 		}
 	}
 }
@@ -106,7 +109,11 @@ func (s *chaosStack) usedUp(ctx context.Context, books *chaos.Books) error {
 // tellSmall tells what became of the small budgets.
 func (s *chaosStack) tellSmall(ctx context.Context, books *chaos.Books) error {
 	for _, id := range s.small {
-		billed, house, err := books.Billed(ctx, id)
+		var billed, house money.Nano
+		err := chaos.Insist(ctx, s.cfg.Recover, func(ctx context.Context) (err error) {
+			billed, house, err = books.Billed(ctx, id)
+			return err
+		})
 		if err != nil {
 			return err
 		}

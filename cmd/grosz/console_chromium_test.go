@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -246,16 +247,17 @@ func (v *marketer) key(k string) {
 	v.do("press a key", chromedp.KeyEvent(k))
 }
 
-// netJS lets the walk decide how the API answers a page: "stuck" never, "away"
-// as without a network, or with documents of sessionStorage by the end of the
-// path, for what this build may not have.
+// netJS lets the walk decide how the API answers a page: "stuck" never, "stuck
+// forecast" never where the path ends so, "away" as without a network, or with
+// documents of sessionStorage by the end of the path, for what this build may
+// not have.
 const netJS = `(() => {
   const real = window.fetch;
   window.fetch = (where, o) => {
     const path = new URL(where, location.href).pathname;
     if (!path.startsWith("/api/")) return real(where, o);
     const mode = sessionStorage.getItem("net");
-    if (mode === "stuck") return new Promise(() => {});
+    if (mode === "stuck" || mode === "stuck " + path.split("/").pop()) return new Promise(() => {});
     if (mode === "away") return Promise.reject(new TypeError("away"));
     const made = sessionStorage.getItem("made " + path.split("/").pop());
     return made ? Promise.resolve(new Response(made, {status: 200, headers: {"Content-Type": "application/json"}})) : real(where, o);
@@ -265,6 +267,25 @@ const netJS = `(() => {
 func (v *marketer) network(mode string) {
 	v.t.Helper()
 	v.eval(fmt.Sprintf(`sessionStorage.setItem("net", %q)`, mode), nil)
+}
+
+// csv is the file that the page's link leads to, after its type. A small
+// machine's ClickHouse may be too busy to make it, and is asked again.
+func (v *marketer) csv() (text string) {
+	v.t.Helper()
+	v.wait("the CSV file", func() error {
+		var got struct {
+			OK   bool
+			Text string
+		}
+		v.eval(`fetch(document.querySelector("#csv").href, {headers: {"X-CSRF-Token": document.body.dataset.csrf}}).then(async r => ({ok: r.ok, text: r.headers.get("Content-Type") + "\n" + await r.text()}))`, &got)
+		if !got.OK {
+			return errors.New(got.Text)
+		}
+		text = got.Text
+		return nil
+	})
+	return text
 }
 
 // answers has the API answer a path's end with a document; without one it

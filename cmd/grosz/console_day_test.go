@@ -55,8 +55,7 @@ func (v *marketer) capSegment(shop, id string) {
 	v.api("GET", "/api/v1"+strings.TrimPrefix(shop, "/console")+"/campaigns/"+id, "", `a.bid.boosts.find(b => b.when.startsWith("segment")).bps`, &bps)
 	require.Equal(v.t, 5000, bps)
 	v.looks("results-segment-compare")
-	var csv string
-	v.eval(`fetch(document.querySelector("#csv").href, {headers: {"X-CSRF-Token": document.body.dataset.csrf}}).then(async r => r.headers.get("Content-Type") + "\n" + await r.text())`, &csv)
+	csv := v.csv()
 	require.Regexp(v.t, `^text/csv[^\n]*\nsegment,name,`, csv)
 	require.Contains(v.t, csv, name)
 }
@@ -151,8 +150,13 @@ func (v *marketer) wrongInPolish(shop, id string) {
 	v.t.Helper()
 	v.open(shop + "/campaigns/new?copy=" + id)
 	v.until("a copy", `document.querySelector("#name").value.endsWith("(kopia)") && !document.querySelector("#copy").getClientRects().length`)
-	v.put("targeting", "vistied within 30d")
+	v.network("stuck forecast")
+	v.put("day", "500")
+	v.until("the forecast to be asked for", `document.querySelector("#forecast[aria-busy]")`)
 	v.put("cpm", "-3")
+	v.until("nobody to wait for it any more", `!document.querySelector("#forecast[aria-busy]")`)
+	v.network("")
+	v.put("targeting", "vistied within 30d")
 	v.click("#save", "Zapisz")
 	v.until("the mistakes in Polish", `/wynosić najwyżej/.test(document.querySelector("#cpm").closest(".amount").parentElement.textContent) && /nie jest warunkiem/.test(document.querySelector("#targeting-says").textContent)`)
 	v.looks("editor-wrong-pl")
@@ -204,7 +208,7 @@ func (v *marketer) inPolish(shop, id string) {
 		v.open(shop + "/" + p)
 		if p == "why" {
 			v.click("#ask button.main", "Zapytaj")
-			v.until("the explanation", `document.querySelector("#answer .box.good, #answer .box.warn")`)
+			v.reported("the explanation", `document.querySelector("#answer .box.good, #answer .box.warn")`)
 			var english []string // what the bidder says beside a rule, but for predicates
 			v.eval(`[...document.querySelectorAll("#answer li .sub")].filter(e => !e.querySelector("code")).map(e => e.textContent).filter(s => /\b(the|are|is|of|than|whose|nobody)\b/.test(s))`, &english)
 			require.Empty(v.t, english, "details of an explanation")

@@ -291,8 +291,12 @@ func (v *marketer) otherPages(shop string) {
 	v.until("the gallery", `document.querySelectorAll("#list iframe").length && document.querySelector("#list video, #list .preview")`)
 	v.looks("ads")
 	v.open(shop + "/why")
+	v.network("away")
 	v.click("#ask button.main", "Ask")
-	v.until("the explanation", `document.querySelector("#answer .box.good, #answer .box.warn")`)
+	v.until("it says what failed", `document.querySelector("#answer .box.bad[role=alert] button")`)
+	v.network("")
+	v.click("#answer button", "Try again")
+	v.reported("the explanation", `document.querySelector("#answer .box.good, #answer .box.warn")`)
 	v.looks("why")
 	v.open(shop + "/keys")
 	v.looks("keys")
@@ -313,9 +317,7 @@ func (v *marketer) statement(shop string) {
 		}
 		return nil
 	})
-	var csv string
-	v.eval(`fetch(document.querySelector("#csv").href, {headers: {"X-CSRF-Token": document.body.dataset.csrf}}).then(r => r.text())`, &csv)
-	require.Contains(v.t, csv, "closing_balance")
+	require.Contains(v.t, v.csv(), "closing_balance")
 	v.looks("statement")
 }
 

@@ -111,7 +111,7 @@ func (s *stack) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(10 * stopTimeout): // one child after the other, and each has as long
 		s.t.Error("up does not stop")
 		_ = s.cmd.Process.Kill()
 		<-s.done

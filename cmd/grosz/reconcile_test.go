@@ -92,7 +92,7 @@ func (w *settledWorld) reconcile(args ...string) string {
 	w.t.Helper()
 	var out bytes.Buffer
 	err := runReconcile(context.Background(), env{nil, &out, &out, slog.New(slog.DiscardHandler)}, append([]string{
-		"--data", w.c.Dir, "--exchanges", filepath.Join(w.c.Dir, "a", "exchanges"), "--kafka", w.n.kafka[0], "--clickhouse", w.n.house, "--exchange", "storm-usd",
+		"--data", w.c.Dir, "--exchanges", filepath.Join(w.c.Dir, "a", "exchanges"), "--kafka", w.n.kafka[0], "--clickhouse", w.n.house, "--exchange", "storm-usd", "--wait", kafkatest.Bound.String(),
 	}, args...))
 	require.NoError(w.t, err, out.String())
 	return out.String()

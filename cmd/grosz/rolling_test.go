@@ -46,17 +46,39 @@ func newBalancer(nodes ...string) *balancer {
 	return l
 }
 
-// watch asks every node whether it is ready until ctx ends.
-func (l *balancer) watch(ctx context.Context) {
-	for ctx.Err() == nil {
-		for i, node := range l.nodes {
-			ok := answers(ctx, "http://"+node+"/readyz")
-			if l.ready[i].Swap(ok) && !ok {
-				l.clients[i].CloseIdleConnections()
-			}
+// watch asks a node whether it is ready until ctx ends. One that says that it
+// is not is believed at once. One that does not answer may only be slow, on a
+// busy machine, as the only one there is: it counts as gone the second time.
+func (l *balancer) watch(ctx context.Context, i int) {
+	for silent := 0; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		ok, answered := readyz(ctx, l.nodes[i])
+		if silent++; answered {
+			silent = 0
 		}
-		time.Sleep(20 * time.Millisecond)
+		if silent == 1 {
+			continue
+		}
+		if l.ready[i].Swap(ok) && !ok {
+			l.clients[i].CloseIdleConnections()
+		}
 	}
+}
+
+// readyz asks a node whether it is ready; answered is false where it said
+// nothing in time.
+func readyz(ctx context.Context, node string) (ok, answered bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+node+"/readyz", nil)
+	if err != nil {
+		return false, false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, false
+	}
+	defer res.Body.Close()
+	return res.StatusCode == http.StatusOK, true
 }
 
 func (l *balancer) pick() int {
@@ -170,7 +192,7 @@ func TestARollingRestartLosesNothing(t *testing.T) {
 	require.NoError(t, n.publish(ctx))
 	var addrs []string
 	for _, node := range n.bidders() {
-		node.args = append(node.args, "--drain-wait", "1s")
+		node.args = append(node.args, "--drain-wait", "3s")
 		require.NoError(t, node.start())
 		require.NoError(t, n.ready(ctx, node))
 		addrs = append(addrs, node.addr)
@@ -180,7 +202,9 @@ func TestARollingRestartLosesNothing(t *testing.T) {
 	defer front.Close()
 	var wg sync.WaitGroup
 	defer func() { stop(); wg.Wait() }()
-	wg.Go(func() { lb.watch(ctx) })
+	for i := range addrs {
+		wg.Go(func() { lb.watch(ctx, i) })
+	}
 	kafkatest.Eventually(t, "both nodes to be seen", func() error {
 		if lb.ready[0].Load() && lb.ready[1].Load() {
 			return nil

@@ -111,6 +111,11 @@ func (n *stormNodes) play(ctx context.Context) error {
 	return n.audit(ctx, plan)
 }
 
+// standStill is how long the books may stand still before they are given up:
+// all processes were killed not long ago, and a busy machine starts them, and
+// lets the loader into its group again, in minutes.
+const standStill = 3 * time.Minute
+
 // audit compares the books, kills both nodes once more, and compares what they
 // know after that.
 func (n *stormNodes) audit(ctx context.Context, plan *storm.Plan) error {
@@ -119,7 +124,7 @@ func (n *stormNodes) audit(ctx context.Context, plan *storm.Plan) error {
 		return err
 	}
 	began := time.Now()
-	res, err := plan.Check(ctx, storm.Audit{Brokers: n.kafka, ClickHouse: n.house, Password: password, Wait: time.Minute, Log: n.log})
+	res, err := plan.Check(ctx, storm.Audit{Brokers: n.kafka, ClickHouse: n.house, Password: password, Wait: standStill, Log: n.log})
 	if err != nil {
 		return err
 	}
@@ -216,7 +221,7 @@ func metric(ctx context.Context, addr, name string) (v float64, ok bool) {
 // loss, or its end.
 func (n *stormNodes) holdsEnd(ctx context.Context) error {
 	last := ""
-	for end := time.Now().Add(n.cfg.Hold + time.Minute); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(n.cfg.Hold + standStill); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
 		last = ""
 		for _, node := range n.bidders() {
 			if v, ok := metric(ctx, node.metrics, "grosz_holds"); !ok || v != 0 {

@@ -95,6 +95,7 @@ func runUp(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	s := &supervisor{self: self, dir: c.Dir, log: e.log, environ: append(slices.Clip(e.environ), c.secrets()...), lock: lock}
+	freeport.Take(slices.Collect(maps.Values(c.ports()))...) // none of them is drawn for a child's metrics
 	children := c.children()
 	g, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
 	// Stopped from the front to the back: who produces ends before who keeps.

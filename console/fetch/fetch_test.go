@@ -76,7 +76,7 @@ func TestGet(t *testing.T) {
 		reply(w, r)
 	}))
 	defer srv.Close()
-	c := New(Config{AllowPrivate: true, MaxBytes: 1000, Timeout: 5 * time.Second})
+	c := New(Config{AllowPrivate: true, MaxBytes: 1000, Timeout: 3 * time.Minute})
 
 	a, err := c.Get(t.Context(), srv.URL, Validators{})
 	require.NoError(t, err)

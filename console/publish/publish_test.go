@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/grosz/grosz/console/store"
 	"github.com/grosz/grosz/events"
 	"github.com/grosz/grosz/internal/clock"
+	"github.com/grosz/grosz/internal/freeport"
 	"github.com/grosz/grosz/internal/money"
 )
 
@@ -175,9 +175,9 @@ func TestEveryChangeReachesKafkaInOrder(t *testing.T) {
 
 func TestKafkaMayBeAway(t *testing.T) {
 	dir := t.TempDir()
-	c, addr := broker(t, dir, 0)
-	port, err := strconv.Atoi(addr[strings.LastIndex(addr, ":")+1:])
+	port, err := freeport.Loopback() // nobody else's while the broker is away
 	require.NoError(t, err)
+	c, addr := broker(t, dir, port)
 	s := openStore(t, t.TempDir())
 	defer s.Close()
 	w, closeWriter := NewWriter([]string{addr}, nil, quiet)

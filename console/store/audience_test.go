@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ func TestImportsAreASet(t *testing.T) {
 			}
 		}
 		write(func(tx *Tx) (err error) {
-			seg, err = tx.CreateSegment(ctx, campaigns.Segment{ShopID: shop.ID, Name: rapid.StringMatching("[a-z]{12}").Draw(t, "name"), Source: campaigns.SegmentImport})
+			seg, err = tx.CreateSegment(ctx, campaigns.Segment{ShopID: shop.ID, Name: fmt.Sprint("list ", rounds), Source: campaigns.SegmentImport})
 			return err
 		})
 		for range rapid.IntRange(1, 5).Draw(t, "imports") {

@@ -28,7 +28,8 @@ const bound = 3 * time.Minute
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// broker is an embedded one on a port of its own.
+// broker is an embedded one on a port of its own, which nobody else is given
+// while the broker is away between two starts.
 type broker struct {
 	*kfake.Cluster
 	addr  string
@@ -37,7 +38,7 @@ type broker struct {
 
 func startBroker(t *testing.T, opts ...kfake.Opt) *broker {
 	t.Helper()
-	return startBrokerAt(t, "127.0.0.1:0", opts...)
+	return startBrokerAt(t, freeAddr(t), opts...)
 }
 
 func startBrokerAt(t *testing.T, addr string, opts ...kfake.Opt) *broker {

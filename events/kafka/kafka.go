@@ -72,12 +72,18 @@ func client(brokers []string) *kafka.Client {
 }
 
 // EnsureTopics makes the topics that are missing, trying until ctx ends while
-// Kafka does not answer. A topic that exists is left as it is.
+// Kafka does not answer; then the error is what was wrong before the end of ctx.
+// A topic that exists is left as it is.
 func (c Cluster) EnsureTopics(ctx context.Context, specs []TopicSpec, log *slog.Logger) error {
+	var err error
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := c.createTopics(ctx, specs)
-		if err == nil {
+		said := c.createTopics(ctx, specs)
+		if said == nil {
 			return nil
+		}
+		// What ctx's end made of the last try hides what Kafka said before it.
+		if err == nil || ctx.Err() == nil {
+			err = said
 		}
 		if wait >= 2*time.Second {
 			log.Warn("Kafka does not make the topics yet", "brokers", c.Brokers, "by", c.Security.String(), "err", err)

@@ -4,6 +4,7 @@
 package freeport
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -11,17 +12,24 @@ import (
 	"sync"
 )
 
-// given are the ports that this process has handed out: at most all there are.
+// given are the ports that this process has handed out, or taken: at most all
+// there are.
 var given sync.Map
+
+// The ports that are handed out.
+const (
+	first = 10_000
+	count = 20_000
+)
 
 // Loopback returns a port of 127.0.0.1 that nobody listens at. It hands none
 // out twice, and none of those that the system gives to outgoing connections:
 // such a port could be taken before its process listens, or while the process
 // is away between a kill and its next start.
 func Loopback() (int, error) {
-	var last error
+	last := errors.New("all have been given")
 	for range 1000 {
-		port := 10_000 + rand.IntN(20_000)
+		port := first + rand.IntN(count)
 		if _, taken := given.LoadOrStore(port, true); taken {
 			continue
 		}
@@ -32,6 +40,20 @@ func Loopback() (int, error) {
 		last = err
 	}
 	return 0, fmt.Errorf("no free port found on the loopback: %w", last)
+}
+
+// Take keeps ports from being handed out that somebody else is to listen at:
+// those of addresses, host:port. What is no such address has none.
+func Take(addrs ...string) {
+	for _, addr := range addrs {
+		_, text, err := net.SplitHostPort(addr)
+		if err != nil {
+			continue
+		}
+		if port, err := strconv.Atoi(text); err == nil {
+			given.Store(port, true)
+		}
+	}
 }
 
 // Addr is the loopback address of a port.

@@ -31,3 +31,18 @@ func TestATakenPortIsNotGiven(t *testing.T) {
 		require.NotEqual(t, port, got)
 	}
 }
+
+// What somebody else is to listen at is taken as what was given: a draw would
+// find it once in twenty thousand.
+func TestWhatIsTakenIsNotGiven(t *testing.T) {
+	port, err := Loopback()
+	require.NoError(t, err)
+	given.Delete(port) // as in another process: the one that tells us of it
+	Take("kafka.example", "localhost:name", "[::1]:70", Addr(port))
+	for _, p := range []int{port, 70} {
+		_, taken := given.Load(p)
+		require.True(t, taken, "%d", p)
+	}
+	_, taken := given.Load(0)
+	require.False(t, taken, "what is no address has no port")
+}

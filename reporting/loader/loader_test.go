@@ -188,7 +188,10 @@ func TestPoisonHoldsNothingUp(t *testing.T) {
 		n := w.text(t, "SELECT toString(count()) FROM grosz.poison FINAL WHERE topic = ? AND position(error, ?) > 0", topic, part)
 		require.NotEqual(t, "0", n, "%s: %s", topic, part)
 	}
-	require.EqualValues(t, 2, r.metrics[events.TopicEvents].poison.Get())
+	// Two, once more each time that all was fetched again: a loader that a busy
+	// machine lets wait too long is put out of its group, and comes back.
+	n := r.metrics[events.TopicEvents].poison.Get()
+	require.True(t, n > 0 && n%2 == 0, "%d", n)
 }
 
 func TestTwoLoadersDivideThePartitions(t *testing.T) {
@@ -220,7 +223,7 @@ func TestStopInsertsAndCommitsWhatItHolds(t *testing.T) {
 	w.send(t, events.TopicEvents, message(billing(shop, newID(), noon(), 10)))
 	r = w.load(t, "stop", func(l *Loader) { l.cfg.BatchWait = time.Hour })
 	kafkatest.Eventually(t, "the message is fetched", func() error {
-		if n := r.metrics[events.TopicEvents].fetched.Get(); n != 1 {
+		if n := r.metrics[events.TopicEvents].fetched.Get(); n < 1 { // more where it lost its group meanwhile
 			return fmt.Errorf("%d fetched", n)
 		}
 		return nil

@@ -72,8 +72,12 @@ func TestReachIsRightAtAnyMoment(t *testing.T) {
 		require.NoError(t, err)
 		check("after a working out")
 	}
-	mergeAll(t, r, conn)
-	require.Zero(t, count(t, conn, "grosz.rollup_dirty_reach"))
+	var dirty uint64
+	onOneDay(t, conn, func() {
+		mergeAll(t, r, conn)
+		dirty = count(t, conn, "grosz.rollup_dirty_reach")
+	})
+	require.Zero(t, dirty)
 	check("when all is worked out")
 	for _, s := range sweeps(1 << 63) { // as if an hour had passed
 		require.NoError(t, conn.Exec(t.Context(), s+" SETTINGS mutations_sync = 1"))
@@ -89,11 +93,7 @@ func TestReachIsRightAtAnyMoment(t *testing.T) {
 // out once, of its own days, and not again each time somebody comes.
 func TestTomorrowsReachIsThereAtMidnight(t *testing.T) {
 	conn := open(t)
-	shop := 1000 + rand.IntN(1_000_000)
-	people(t, conn, "visits", shop, 40, 29, 1) // in today's window, not in tomorrow's
-	people(t, conn, "visits", shop, 30, 28, 2)
-	r := newRoller(t)
-	mergeAll(t, r, conn)
+	var shop int
 	size := func(date string) (n uint64) {
 		require.NoError(t, conn.QueryRow(t.Context(), `SELECT sum(size) FROM grosz.reach_window WHERE shop_id = ? AND step = 'visited' AND date = `+date+`
 			AND version = (SELECT max(version) FROM grosz.rollup_done WHERE level = 'reach' AND shop_id = ? AND toDate(unit) = `+date+`)`, shop, shop).Scan(&n))
@@ -103,13 +103,23 @@ func TestTomorrowsReachIsThereAtMidnight(t *testing.T) {
 		require.NoError(t, conn.QueryRow(t.Context(), "SELECT sum(n) FROM (SELECT uniqExact(user) AS n FROM grosz.shop_events WHERE shop_id = ? AND day > today() - "+days+" GROUP BY browser)", shop).Scan(&n))
 		return n
 	}
-	require.Equal(t, truth("30"), size("today()"))
-	require.Equal(t, truth("29"), size("today() + 1"))
-	require.Less(t, size("today() + 1"), size("today()"))
-
-	tomorrow := size("today() + 1")
-	people(t, conn, "visits", shop, 500, 0, 3)
-	mergeAll(t, r, conn)
-	require.Equal(t, truth("30"), size("today()"))
-	require.Equal(t, tomorrow, size("today() + 1"), "a view adds the days that got people since")
+	type windows struct{ today, tomorrow, truth, ofTomorrow uint64 }
+	var before, after windows
+	ask := func() windows { return windows{size("today()"), size("today() + 1"), truth("30"), truth("29")} }
+	r := newRoller(t)
+	onOneDay(t, conn, func() {
+		shop = 1000 + rand.IntN(1_000_000)
+		people(t, conn, "visits", shop, 40, 29, 1) // in today's window, not in tomorrow's
+		people(t, conn, "visits", shop, 30, 28, 2)
+		mergeAll(t, r, conn)
+		before = ask()
+		people(t, conn, "visits", shop, 500, 0, 3)
+		mergeAll(t, r, conn)
+		after = ask()
+	})
+	require.Equal(t, before.truth, before.today)
+	require.Equal(t, before.ofTomorrow, before.tomorrow)
+	require.Less(t, before.tomorrow, before.today)
+	require.Equal(t, after.truth, after.today)
+	require.Equal(t, before.tomorrow, after.tomorrow, "a view adds the days that got people since")
 }

@@ -49,7 +49,11 @@ function figures(again) {
 export async function forecast(node, campaign, id) {
   const mine = ++turn;
   if (!here) return;
-  if (!campaign) { show(node); return; }
+  if (!campaign) { // what is still asked for is not wanted any more
+    node.removeAttribute("aria-busy");
+    show(node);
+    return;
+  }
   node.setAttribute("aria-busy", "true");
   if (!node.childElementCount) show(node, el("h3", {}, w("plan.forecast")), el("p", { class: "help waiting" }, w("forecast.asking")));
   let answer, problem;

@@ -53,7 +53,7 @@ $("ask").onsubmit = async (e) => {
     show(out, el("p", { class: `box ${bid ? "good" : "warn"}`, role: "status" }, bid ? w("why.bid") : w("why.none", { reason: a.no_bid ? reason(a.no_bid) : "–" })), (a.imps || []).map(impression),
       el("details", {}, el("summary", {}, w("why.raw")), el("pre", { tabindex: "0" }, JSON.stringify(a, null, 2))));
   } catch (err) {
-    failed(out, err);
+    failed(out, err, () => $("ask").requestSubmit());
   }
 };
 // The exchanges are those on which the shop has bid; the busiest is proposed.
