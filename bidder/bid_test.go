@@ -97,6 +97,7 @@ func TestWhatIsRefusedSaysWhy(t *testing.T) {
 		{"native not JSON", imp(`"native":{"request":"nope"}`), "native_malformed"},
 		{"native without request", imp(`"native":{"ver":"1.2"}`), "native_malformed"},
 		{"native asset without id", imp(`"native":{"request":"{\"assets\":[{\"required\":1,\"title\":{\"len\":9}}]}"}`), "native_malformed"},
+		{"native image of a type we lack", imp(`"native":{"request":"{\"assets\":[{\"id\":1,\"required\":1,\"img\":{\"type\":3,\"mimes\":[\"image/png\"]}}]}"}`), "native_asset"},
 		{"native asset we lack", imp(`"native":{"request":"{\"assets\":[{\"id\":1,\"required\":1,\"data\":{\"type\":5}}]}"}`), "native_asset"},
 		{"audio", imp(`"audio":{"mimes":["audio/mp4"]}`), "media_not_taken"},
 		{"imp without id", `{"id":"x","imp":[{"banner":{"w":300,"h":250}}]}`, "malformed"},

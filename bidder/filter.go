@@ -107,7 +107,8 @@ func domainUnder(domain, parent string) bool {
 	return strings.EqualFold(domain[d:], parent)
 }
 
-// cleanDomain cuts what is no part of a domain: spaces, scheme, www., path.
+// cleanDomain cuts what is no part of a domain: spaces, scheme, a wildcard
+// (*.shop.example, .shop.example), www., path.
 func cleanDomain(s string) string {
 	s = strings.TrimSpace(s)
 	if i := strings.Index(s, "://"); i >= 0 {
@@ -116,6 +117,7 @@ func cleanDomain(s string) string {
 	if i := strings.IndexByte(s, '/'); i >= 0 {
 		s = s[:i]
 	}
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "*"), ".")
 	if len(s) > 4 && strings.EqualFold(s[:4], "www.") {
 		s = s[4:]
 	}

@@ -83,6 +83,7 @@ func nativeAsset(a *openrtb.NativeAsset) creatives.NativeAsset {
 	case a.Img.Present:
 		out.Kind, out.ImgType = creatives.AssetImage, int(a.Img.Type)
 		out.W, out.H, out.WMin, out.HMin = int(a.Img.W), int(a.Img.H), int(a.Img.WMin), int(a.Img.HMin)
+		out.MIMEs = a.Img.MIMEs
 	case a.Data.Present:
 		out.Kind, out.DataType, out.MaxLen = creatives.AssetData, int(a.Data.Type), int(a.Data.Len)
 	case a.Video.Present:

@@ -12,7 +12,7 @@ import (
 type chars interface{ ~string | ~[]byte }
 
 // bareHost is what names a host in a domain or URL: without spaces, scheme,
-// www. and path.
+// wildcard, www. and path.
 func bareHost[T chars](s T) T {
 	for len(s) > 0 && s[0] == ' ' {
 		s = s[1:]
@@ -22,6 +22,9 @@ func bareHost[T chars](s T) T {
 			s = s[i+3:]
 			break
 		}
+	}
+	for len(s) > 0 && (s[0] == '*' || s[0] == '.') {
+		s = s[1:]
 	}
 	if len(s) > 4 && s[0]|0x20 == 'w' && s[1]|0x20 == 'w' && s[2]|0x20 == 'w' && s[3] == '.' {
 		s = s[4:]

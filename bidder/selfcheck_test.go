@@ -105,6 +105,7 @@ func TestTheSelfCheckFindsWhatAFilterMissed(t *testing.T) {
 		{"least width", imp(`"banner":{"format":[{"wratio":6,"hratio":5,"wmin":5000}]}`), banner, ruleSize, "size"},
 		{"domain blocked", with(`"badv":["other.example","SOFA.example"]`), banner, ruleBAdv, "advertiser_blocked"},
 		{"domain blocked by its URL", with(`"badv":["https://www.sofa.example/x"]`), banner, ruleBAdv, "advertiser_blocked"},
+		{"domain blocked by a wildcard", with(`"badv":["*.sofa.example"]`), banner, ruleBAdv, "advertiser_blocked"},
 		{"parent domain blocked", with(`"badv":["example"]`), banner, ruleBAdv, "advertiser_blocked"},
 		{"category blocked", with(`"bcat":["IAB1","IAB10-6"]`), banner, ruleBCat, "category_blocked"},
 		{"parent category blocked", with(`"bcat":["iab10"]`), banner, ruleBCat, "category_blocked"},

@@ -47,6 +47,8 @@ type NativeAsset struct {
 	// W and H are what the request wishes of an image, WMin and HMin the least
 	// it takes; pixels, 0 when absent.
 	W, H, WMin, HMin int
+	// MIMEs are the types of images that it takes; empty means any.
+	MIMEs []string
 	// MinDurationMS and MaxDurationMS bound a video; 0 is no bound.
 	MinDurationMS, MaxDurationMS int64
 }
@@ -95,12 +97,13 @@ const (
 	RefusedData              // a required data type that Grosz has not
 	RefusedVideo             // a required video, and there is none
 	RefusedVideoLength
-	RefusedClick // no click URL: native's link is required
+	RefusedClick     // no click URL: native's link is required
+	RefusedImageType // a required image of types that its URL tells not to be one of
 )
 
 // String is the refusal's name in reports.
 func (r Refusal) String() string {
-	return [...]string{"none", "no_assets", "asset_kind", "no_title", "no_image", "image_too_small", "no_data", "no_video", "video_length", "no_click_url"}[r]
+	return [...]string{"none", "no_assets", "asset_kind", "no_title", "no_image", "image_too_small", "no_data", "no_video", "video_length", "no_click_url", "image_type"}[r]
 }
 
 // AppendNative appends the JSON of a native response (OpenRTB Native § 5), not
@@ -193,6 +196,9 @@ func (n *Native) image(dst []byte, a *NativeAsset) ([]byte, Refusal) {
 	}
 	if w > 0 && w < a.WMin || h > 0 && h < a.HMin {
 		return dst, RefusedImageSize
+	}
+	if !imageTaken(url, a.MIMEs) {
+		return dst, RefusedImageType
 	}
 	out, ok := n.Links.appendAsset(append(dst, `,"img":{"url":"`...), url, false)
 	if !ok {

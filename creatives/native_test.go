@@ -154,6 +154,7 @@ func TestNativeRefusals(t *testing.T) {
 		"image too small":       {func(n *Native) { n.ImageW, n.ImageH = 400, 400 }, RefusedImageSize, 2},
 		"no image":              {func(n *Native) { n.Product = nil }, RefusedImage, 2},
 		"image not https":       {func(n *Native) { p := *n.Product; p.ImageURL = "javascript:x"; n.Product = &p }, RefusedImage, 2},
+		"image of another type": {func(n *Native) { n.Assets[1].Required, n.Assets[1].MIMEs = true, []string{"image/png"} }, RefusedImageType, 2},
 		"no text":               {func(n *Native) { n.Product, n.Brand = nil, Brand{} }, RefusedTitle, 1},
 		"unknown kind":          {func(n *Native) { n.Assets = one(NativeAsset{}) }, RefusedKind, 77},
 		"no assets":             {func(n *Native) { n.Assets = nil }, RefusedNoAssets, 0},

@@ -21,7 +21,7 @@
 // (their text is kept), one string for a list of one, one object for a list of one. null and the empty string, list or
 // object mean absent wherever something else is expected, and so does false for an object or a list.
 //
-// Keys are compared exactly, as the standard spells them, without escapes. Of duplicate keys the last usable value wins;
+// Keys are compared exactly, as the standard spells them, once their escapes are undone. Of duplicate keys the last usable value wins;
 // the members of duplicate objects are read into the same struct. Where 2.5 puts a field into ext and 2.6 beside it, both
 // are read as one, and 2.6's wins wherever it stands.
 //

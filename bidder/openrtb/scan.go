@@ -122,12 +122,16 @@ func (s *scanner) member(i int, before byte) (key string, at int, ok bool) {
 	j = quote(b, j)
 found:
 	if j < len(b) && b[j] == '\\' {
-		j = s.closing(j)
+		if j = s.closing(j); j < len(b) {
+			key = s.unescaped(i, j)
+		}
 	}
 	if j >= len(b) {
 		return "", s.fail(j, "key without end"), false
 	}
-	key = s.view(i, j)
+	if key == "" {
+		key = s.view(i, j)
+	}
 	j++
 	if j >= len(b) || b[j] != ':' {
 		if j = s.space(j); j >= len(b) || b[j] != ':' {

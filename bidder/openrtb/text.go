@@ -55,16 +55,7 @@ func (s *scanner) textSlow(i int) (v string, at int, ok bool) {
 	}
 	switch c := s.b[i]; {
 	case c == '"':
-		var odd bool
-		start := len(s.arena)
-		s.arena, odd = appendUnescaped(s.arena, s.view(i+1, j-1))
-		if odd {
-			s.note(i, OddString)
-		}
-		if len(s.arena) == start {
-			return "", j, true
-		}
-		return unsafe.String(&s.arena[start], len(s.arena)-start), j, true
+		return s.unescaped(i+1, j-1), j, true
 	case c == '-' || c-'0' <= 9:
 		return s.view(i, j), j, true
 	default:
@@ -73,6 +64,18 @@ func (s *scanner) textSlow(i int) (v string, at int, ok bool) {
 		}
 		return "", j, false
 	}
+}
+
+// unescaped returns the inside of a string, b[i:j], without its escapes; it lives in the arena.
+func (s *scanner) unescaped(i, j int) string {
+	start, odd := len(s.arena), false
+	if s.arena, odd = appendUnescaped(s.arena, s.view(i, j)); odd {
+		s.note(i, OddString)
+	}
+	if len(s.arena) == start {
+		return ""
+	}
+	return unsafe.String(&s.arena[start], len(s.arena)-start)
 }
 
 // appendUnescaped appends the inside of a JSON string without its escapes. odd tells of an escape that JSON does not

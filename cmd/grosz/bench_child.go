@@ -72,6 +72,21 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(len(lines)-n, 0):], "\n")
 }
 
+// lastWords is the last line of a text with those before it that it belongs to, as one: what is indented goes on from the
+// line above, which says what it is about.
+func lastWords(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	from := len(lines) - 1
+	for from > 0 && strings.TrimLeft(lines[from], " \t") != lines[from] {
+		from--
+	}
+	lines = lines[from:]
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, " ")
+}
+
 // restartWatch counts what the supervisor of a 'grosz up' tells of roles that
 // end and are started again. Each of its lines comes in one write.
 type restartWatch struct {

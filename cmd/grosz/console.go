@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"syscall"
 
 	vm "github.com/VictoriaMetrics/metrics"
 
@@ -50,6 +54,22 @@ func (c *consoleConfig) publicURL() string {
 	return c.Public
 }
 
+// consoleLock is the file in the data directory that one console holds for as
+// long as it runs: two that write one database would each keep checksums of
+// what the other has not written.
+const consoleLock = "console.lock"
+
+func holdConsole(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	release, err = holdFile(filepath.Join(dir, consoleLock), syscall.LOCK_EX)
+	if err != nil {
+		return nil, fmt.Errorf("another console has the database in %s: stop it, or choose another --data: %w", dir, err)
+	}
+	return release, nil
+}
+
 // runConsole serves the API until ctx ends.
 func runConsole(ctx context.Context, e env, args []string) error {
 	var c consoleConfig
@@ -64,6 +84,11 @@ func runConsole(ctx context.Context, e env, args []string) error {
 	if err != nil {
 		return err
 	}
+	release, err := holdConsole(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	set := vm.NewSet()
 	s, err := console.New(c.console(password, brokers.Security), console.Deps{
 		Log: e.log, Clock: clock.System{}, Version: version, Metrics: set,

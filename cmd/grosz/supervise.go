@@ -66,7 +66,7 @@ func (s *supervisor) keep(ctx context.Context, ch child) error {
 			return fmt.Errorf("%s ends again and again: %w\n%s\nits log is %s", ch.role, err, tail, s.logPath(ch.role))
 		}
 		s.note(ch.role, func(r *running) { r.pid = 0; r.restarts++; r.lastErr = fmt.Sprint(err) })
-		s.log.Warn(childEnded, "child", ch.role, "err", err, "in", pause, "said", lastLines(tail, 1))
+		s.log.Warn(childEnded, "child", ch.role, "err", err, "in", pause, "said", lastWords(tail))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -38,7 +38,7 @@ func (m *metaStore) Load(dir string) (state types.PersistentState, err error) {
 		err = json.Unmarshal(text, &state)
 	}
 	if err != nil {
-		return types.PersistentState{}, fmt.Errorf("list of segments %s: %w", m.path, err)
+		return types.PersistentState{}, fmt.Errorf("list of segments %s: %w: put a copy back, or move the directory away, which loses what was not shipped", m.path, err)
 	}
 	return state, nil
 }
