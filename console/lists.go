@@ -62,7 +62,7 @@ func (s *Server) listRoutes() {
 		OperationID: "upload-list", Method: http.MethodPut, Path: path + "/{name}", Tags: tags, Summary: "Upload a list of domains or bundles",
 		Description: "Makes or replaces the whole list by the body: a domain or app bundle a line; empty lines and lines that begin with # are passed " +
 			"over. Targeting names it: domain not in list \"NAME\".",
-		Errors:   []int{http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity},
+		Errors:   []int{http.StatusRequestEntityTooLarge, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 		Metadata: map[string]any{uploadKey: true},
 	}, access: accessWrite}, s.uploadList)
 	operationOf(s.api.OpenAPI(), http.MethodPut, path+"/{name}").RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
@@ -102,13 +102,14 @@ func (s *Server) getList(ctx context.Context, in *ListPath) (*listOutput, error)
 type uploadListInput struct {
 	ListPath
 	PutHeader
-	body io.Reader
+	body   io.Reader
+	length int64 // -1 if it is not said
 }
 
 // Resolve takes the body as a stream.
 func (in *uploadListInput) Resolve(hc huma.Context) []error {
 	r, w := humachi.Unwrap(hc)
-	in.body = http.MaxBytesReader(w, r.Body, maxListBytes)
+	in.body, in.length = http.MaxBytesReader(w, r.Body, maxListBytes), r.ContentLength
 	return nil
 }
 
@@ -125,12 +126,22 @@ func (s *Server) uploadList(ctx context.Context, in *uploadListInput) (*listOutp
 	if _, err := s.store.View().Shop(ctx, in.Shop); err != nil {
 		return nil, err
 	}
+	end, err := s.lists.begin(in.Shop, uploadRoom(in.length))
+	if err != nil {
+		s.metrics.listsRefused.Inc()
+		return nil, err
+	}
+	defer end()
 	entries, problems, rejected, err := readList(in.body)
 	if err != nil {
 		return nil, err
 	}
 	if len(entries) == 0 {
 		return nil, failure(http.StatusUnprocessableEntity, "the upload has no domain or bundle: the list stays as it was")
+	}
+	packed, err := store.PackList(entries)
+	if err != nil {
+		return nil, err
 	}
 	var made store.List
 	err = s.store.Write(ctx, caller(ctx).actor(), func(tx *store.Tx) error {
@@ -141,7 +152,7 @@ func (s *Server) uploadList(ctx context.Context, in *uploadListInput) (*listOutp
 		if err := in.check(old.Version); err != nil {
 			return err
 		}
-		made, err = tx.PutList(ctx, in.Shop, in.Name, entries)
+		made, err = tx.PutList(ctx, in.Shop, in.Name, packed)
 		return err
 	})
 	if err != nil {
@@ -168,7 +179,12 @@ func readList(r io.Reader) (entries []string, problems []ListProblem, rejected i
 			}
 			continue
 		}
-		entries = append(entries, v)
+		if entries = append(entries, v); len(entries) >= 2*campaigns.MaxListEntries {
+			if entries = distinct(entries); len(entries) > campaigns.MaxListEntries {
+				_, _ = io.Copy(io.Discard, r) // makes it no smaller; who sends it hears the answer
+				break
+			}
+		}
 	}
 	var tooLarge *http.MaxBytesError
 	switch err := lines.Err(); {
@@ -177,12 +193,16 @@ func readList(r io.Reader) (entries []string, problems []ListProblem, rejected i
 	case err != nil:
 		return nil, nil, 0, failure(http.StatusUnprocessableEntity, "the upload cannot be read: "+err.Error())
 	}
-	slices.Sort(entries)
-	entries = slices.Compact(entries)
-	if len(entries) > campaigns.MaxListEntries {
+	if entries = distinct(entries); len(entries) > campaigns.MaxListEntries {
 		return nil, nil, 0, failure(http.StatusRequestEntityTooLarge, fmt.Sprintf("the list has %d entries; at most %d are allowed", len(entries), campaigns.MaxListEntries))
 	}
 	return entries, problems, rejected, nil
+}
+
+// distinct sorts entries and drops those that are there twice.
+func distinct(entries []string) []string {
+	slices.Sort(entries)
+	return slices.Compact(entries)
 }
 
 func (s *Server) deleteList(ctx context.Context, in *struct {

@@ -46,6 +46,7 @@ type Server struct {
 	listener  net.Listener
 	health    healthCache
 	uploads   uploads
+	lists     listGate
 	explainer *explainer // nil without a bidder
 	fetcher   *fetch.Client
 	fetchNow  chan struct{}
@@ -114,7 +115,7 @@ func (s *Server) open() error {
 	}
 	s.metrics = newServerMetrics(s)
 	s.pace, s.keyPace = pace{rate: paceRate, burst: paceBurst}, pace{rate: keyPaceRate, burst: keyPaceBurst}
-	s.uploads = newUploads()
+	s.uploads, s.lists = newUploads(), newListGate()
 	s.pasts = newPasts()
 	s.closers = append(s.closers, s.pasts.close)
 	s.hooks = webhook.New(s.cfg.PrivateWebhooks)
@@ -275,6 +276,8 @@ type serverMetrics struct {
 	fetches, fetchFailures *metrics.Counter
 	// assets are files of ads that were taken, or refused for what they are.
 	assets, assetsRefused *metrics.Counter
+	// listsRefused are uploads and reads of lists that there was no memory for.
+	listsRefused *metrics.Counter
 	// unsaid are messages that could be said in English only.
 	unsaid *metrics.Counter
 }
@@ -291,6 +294,7 @@ func newServerMetrics(s *Server) serverMetrics {
 		}
 		return 0
 	})
+	set.NewGauge("grosz_console_list_bytes", func() float64 { return float64(s.lists.used()) })
 	if p := s.publisher; p != nil {
 		ask := func(pick func(publish.Status) float64) func() float64 {
 			return func() float64 {
@@ -324,8 +328,9 @@ func newServerMetrics(s *Server) serverMetrics {
 		uploads:      set.NewCounter("grosz_console_feed_uploads_total"),
 		uploadS:      set.NewHistogram("grosz_console_feed_upload_seconds"),
 		fetches:      set.NewCounter("grosz_console_feed_fetches_total"), fetchFailures: set.NewCounter("grosz_console_feed_fetch_failures_total"),
-		unsaid: set.NewCounter("grosz_console_untranslated_total"),
-		assets: set.NewCounter("grosz_console_assets_total"), assetsRefused: set.NewCounter("grosz_console_assets_refused_total"),
+		listsRefused: set.NewCounter("grosz_console_lists_refused_total"),
+		unsaid:       set.NewCounter("grosz_console_untranslated_total"),
+		assets:       set.NewCounter("grosz_console_assets_total"), assetsRefused: set.NewCounter("grosz_console_assets_refused_total"),
 	}
 }
 

@@ -146,7 +146,7 @@ func (c *backupConfig) spool(ctx context.Context, w *backup.Writer) error {
 	if !exists(dir) {
 		return nil
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := openLock(filepath.Join(dir, "lock"))
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}

@@ -260,13 +260,15 @@ func (c *compactor) free() bool {
 	release, err := c.hold()
 	if err == nil {
 		release()
+	} else if !errors.Is(err, syscall.EWOULDBLOCK) { // not a backup, which ends: a file that is not ours
+		c.log.Warn("the broker's log is not made smaller now", "why", err)
 	}
 	return err == nil
 }
 
 // holdFile takes a lock that ends with the process, or fails at once.
 func holdFile(path string, how int) (release func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}

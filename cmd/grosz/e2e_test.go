@@ -28,6 +28,13 @@ import (
 // TestMain lets the test binary be grosz itself, so that the roles run as the
 // processes that they are.
 func TestMain(m *testing.M) {
+	if keep := os.Getenv(killEnv); keep != "" {
+		if err := killedBroker(keep); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 		os.Exit(0)

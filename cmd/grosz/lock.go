@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -39,4 +40,30 @@ func lockData(ctx context.Context, dir string, out io.Writer) (*os.File, error) 
 		case <-time.After(gap):
 		}
 	}
+}
+
+// openLock opens a file for a lock, and makes it if it is not there. One that
+// root makes, as a backup may that comes first, belongs to whom its folder
+// belongs to: the role that runs as that user must be able to open it, too. Only
+// what was made here is given away: a file that the user put there may be a link
+// to another's.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	}
+	if err != nil || os.Geteuid() != 0 {
+		return f, err
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err == nil {
+		if folder, ok := info.Sys().(*syscall.Stat_t); ok {
+			err = f.Chown(int(folder.Uid), int(folder.Gid))
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("give %s to whom its folder belongs: %w", path, err)
+	}
+	return f, nil
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +26,9 @@ type List struct {
 	parts  int
 	packed int64 // bytes that the entries take
 }
+
+// PackedSize is how many bytes the entries take, packed; 0 if they were not kept.
+func (l List) PackedSize() int64 { return l.packed }
 
 func listKey(shop, list uint32, part int) string {
 	return fmt.Sprintf("list/%d/%d/%d", shop, list, part)
@@ -60,9 +62,8 @@ func (r Reader) List(ctx context.Context, shop uint32, name string) (List, error
 	return l, nil
 }
 
-// PutList makes or replaces a list. The entries are as campaigns.ListEntry
-// makes them, distinct.
-func (t *Tx) PutList(ctx context.Context, shop uint32, name string, entries []string) (List, error) {
+// PutList makes or replaces a list.
+func (t *Tx) PutList(ctx context.Context, shop uint32, name string, p *PackedList) (List, error) {
 	old, err := t.List(ctx, shop, name)
 	if errors.Is(err, ErrNotFound) {
 		old, err = t.makeList(ctx, shop, name)
@@ -74,25 +75,20 @@ func (t *Tx) PutList(ctx context.Context, shop uint32, name string, entries []st
 	if err != nil {
 		return List{}, err
 	}
-	l := List{ID: old.ID, ShopID: shop, Name: name, Version: version, UpdatedMS: t.now, Entries: len(entries)}
-	l.parts = max((len(entries)+campaigns.MaxListPartSize-1)/campaigns.MaxListPartSize, 1)
-	i := 0
-	for chunk := range slices.Chunk(entries, campaigns.MaxListPartSize) {
-		p := campaigns.ListPart{ShopID: shop, ID: l.ID, Name: name, Feed: version, Part: i, Parts: l.parts}
-		for _, e := range chunk {
-			p.Hashes = binary.LittleEndian.AppendUint64(p.Hashes, campaigns.ListHash(e))
-		}
-		if err := t.putListPart(ctx, &p, i, false); err != nil {
+	l := List{ID: old.ID, ShopID: shop, Name: name, Version: version, UpdatedMS: t.now, Entries: p.entries, Sum: p.sum, packed: int64(len(p.text))}
+	l.parts = max(len(p.hashes), 1)
+	for i, hashes := range p.hashes {
+		part := campaigns.ListPart{ShopID: shop, ID: l.ID, Name: name, Feed: version, Part: i, Parts: l.parts, Hashes: hashes}
+		if err := t.putListPart(ctx, &part, i, false); err != nil {
 			return List{}, err
 		}
-		i++
 	}
-	for ; i < old.parts; i++ {
+	for i := len(p.hashes); i < old.parts; i++ {
 		if err := t.putListPart(ctx, &campaigns.ListPart{ShopID: shop, ID: l.ID}, i, true); err != nil {
 			return List{}, err
 		}
 	}
-	if err := t.putListText(ctx, &l, entries); err != nil {
+	if err := t.putListText(ctx, &l, p.text); err != nil {
 		return List{}, err
 	}
 	err = t.exec(ctx, "UPDATE lists SET version = ?, updated = ?, entries = ?, parts = ?, sum = ?, packed = ? WHERE id = ?",
