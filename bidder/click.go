@@ -39,6 +39,10 @@ func (b *Bidder) click(ctx *fasthttp.RequestCtx) {
 		redirect(ctx, target)
 		return
 	}
+	if !ctx.IsGet() && !ctx.IsPost() { // HEAD only looks where it leads
+		redirect(ctx, target)
+		return
+	}
 	e := b.eventOf(&tok, events.TypeClick, now)
 	e.Product, e.Reason = product, b.judge.click(ctx, &tok, now)
 	e.EventID = events.EventID(tok.BidID, events.TypeClick, b.nonce())

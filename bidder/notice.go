@@ -45,6 +45,11 @@ func noticeType(path string) (events.Type, bool) {
 // What cannot be verified moves no money and is acknowledged as well: trying
 // again would not make it true.
 func (b *Bidder) notice(ctx *fasthttp.RequestCtx, typ events.Type) {
+	if !ctx.IsGet() && !ctx.IsPost() { // HEAD and OPTIONS only look
+		ctx.Error("notices are called by GET or POST", fasthttp.StatusMethodNotAllowed)
+		ctx.Response.Header.Set("Allow", "GET, POST")
+		return
+	}
 	var tok events.Token
 	now := b.clock.NowMS()
 	args := ctx.QueryArgs()

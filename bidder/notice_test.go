@@ -3,6 +3,7 @@ package bidder
 import (
 	"context"
 	"html"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -338,4 +339,26 @@ func TestSettledEqualsTheTruthUnderDisorder(t *testing.T) {
 
 func forge(bid openrtb2.Bid) string {
 	return strings.Replace(macro(bid.BURL, "0.01"), "t=AQ", "t=Ag", 1)
+}
+
+// What only looks, as HEAD and OPTIONS do, settles nothing and is nobody's click.
+func TestWhatOnlyLooksMovesNothing(t *testing.T) {
+	w := newWorld(t, openCampaign(1))
+	bid := w.bid("burl", bannerRequest).SeatBid[0].Bid[0]
+	for _, method := range []string{"HEAD", "OPTIONS", "PUT"} {
+		for u, want := range map[string]int{macro(bid.BURL, "1"): 405, macro(bid.NURL, "1"): 405, macro(bid.LURL, "1"): 405, pixelOf(t, bid.AdM): 405, clickOf(t, bid.AdM): 302} {
+			if u == "" {
+				continue // an exchange is asked for the notices that it sends
+			}
+			req, err := http.NewRequest(method, u, nil)
+			require.NoError(t, err)
+			res, err := w.http.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, want, res.StatusCode, "%s %s", method, u)
+		}
+	}
+	require.Empty(t, w.spooled())
+	require.Equal(t, 204, w.get(macro(bid.BURL, "1")).StatusCode)
+	require.Len(t, w.spooled(), 1)
 }

@@ -68,7 +68,8 @@ func (s *scanner) textSlow(i int) (v string, at int, ok bool) {
 
 // unescaped returns the inside of a string, b[i:j], without its escapes; it lives in the arena.
 func (s *scanner) unescaped(i, j int) string {
-	start, odd := len(s.arena), false
+	start := len(s.arena)
+	var odd bool
 	if s.arena, odd = appendUnescaped(s.arena, s.view(i, j)); odd {
 		s.note(i, OddString)
 	}
