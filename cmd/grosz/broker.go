@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -48,9 +47,9 @@ func (c *brokerConfig) run(ctx context.Context, log *slog.Logger, clk clock.Cloc
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return fmt.Errorf("make the broker's directory: %w", err)
 	}
-	release, err := holdFile(filepath.Join(b.dir, brokerLock), syscall.LOCK_EX)
+	release, err := holdAlone(b.dir, brokerLock, "broker has the log")
 	if err != nil {
-		return fmt.Errorf("another broker has the log in %s: stop it, or choose another --data: %w", b.dir, err)
+		return err
 	}
 	defer release()
 	if err := b.small.undo(); err != nil {

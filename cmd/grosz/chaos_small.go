@@ -80,12 +80,7 @@ func (s *chaosStack) nextSmall(ctx context.Context, books *chaos.Books) error {
 
 // oneMore adds one; the console may have been killed just now.
 func (s *chaosStack) oneMore(ctx context.Context, books *chaos.Books) error {
-	for end := time.Now().Add(s.cfg.Recover); ; time.Sleep(200 * time.Millisecond) {
-		err := s.smallBudget(ctx, books)
-		if err == nil || ctx.Err() != nil || time.Now().After(end) {
-			return err
-		}
-	}
+	return chaos.Insist(ctx, s.cfg.Recover, func(ctx context.Context) error { return s.smallBudget(ctx, books) })
 }
 
 // usedUp waits until one of the small budgets is used up. That of another may

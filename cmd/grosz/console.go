@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"syscall"
 
 	vm "github.com/VictoriaMetrics/metrics"
 
@@ -63,11 +61,7 @@ func holdConsole(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	release, err = holdFile(filepath.Join(dir, consoleLock), syscall.LOCK_EX)
-	if err != nil {
-		return nil, fmt.Errorf("another console has the database in %s: stop it, or choose another --data: %w", dir, err)
-	}
-	return release, nil
+	return holdAlone(dir, consoleLock, "console has the database")
 }
 
 // runConsole serves the API until ctx ends.

@@ -67,3 +67,13 @@ func openLock(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// holdAlone takes the lock name in dir for a role of which one at a time may use
+// what is there; has says which and what.
+func holdAlone(dir, name, has string) (release func(), err error) {
+	release, err = holdFile(filepath.Join(dir, name), syscall.LOCK_EX)
+	if err != nil {
+		return nil, fmt.Errorf("another %s in %s: stop it, or choose another --data: %w", has, dir, err)
+	}
+	return release, nil
+}
